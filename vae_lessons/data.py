@@ -1,0 +1,210 @@
+"""A name -> images (N, 1, 28, 28) in [0, 1], labels and factors, on a device."""
+
+import hashlib
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import platformdirs
+import torch
+from torch import Tensor
+
+from vae_lessons import handwriting
+from vae_lessons.files import written_whole
+from vae_lessons.handwriting import Factors
+from vae_lessons.runtime import resolve_device
+
+TRAIN, TEST = 18_000, 2_000  # images of the built-in digits
+TORCHVISION = {"mnist": "MNIST", "fashion": "FashionMNIST"}
+NAMES = ("digits", *TORCHVISION)
+
+
+@dataclass(frozen=True)
+class Split:
+    """N images with what is known about each.
+
+    `pixels` is (N, ...) as stored: uint8 in 0..255, a quarter of the memory, or floating point.
+    Raises TypeError or ValueError on pixels of another type, NaN, or y and factors of another N.
+    """
+
+    pixels: Tensor
+    y: Tensor | None = None
+    factors: Factors | None = None
+
+    def __post_init__(self):
+        pixels = self.pixels
+        if not isinstance(pixels, Tensor) or not (pixels.dtype == torch.uint8 or pixels.is_floating_point()):
+            kind = getattr(pixels, "dtype", type(pixels).__name__)
+            raise TypeError(f"pixels must be a tensor of uint8 or floating point, not {kind}.")
+        if pixels.ndim < 2 or len(pixels) == 0:
+            raise ValueError(f"pixels must be (N, ...), N at least 1, not {tuple(pixels.shape)}.")
+        if pixels.is_floating_point() and not pixels.isfinite().all():
+            raise ValueError("pixels must be finite numbers, but some are NaN or infinite.")
+        for name, values in (("y", [self.y]), ("factors", self.factors or [])):
+            for value in values:
+                if value is not None and len(value) != len(pixels):
+                    raise ValueError(f"{name} has {len(value)} rows for {len(pixels)} images.")
+
+    def __len__(self):
+        return len(self.pixels)
+
+    @property
+    def x(self):
+        """All images, (N, ...) floating point, those stored as uint8 in [0, 1]."""
+        return self.batch(slice(None))
+
+    def batch(self, index):
+        """The images at an index tensor or slice, (B, ...) floating point."""
+        pixels = self.pixels[index]
+        return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels
+
+    def mean(self):
+        """The mean image, (...) floating point, as `x.mean(0)` without the memory for x."""
+        mean = self.pixels.mean(0, dtype=torch.promote_types(self.pixels.dtype, torch.float32))
+        return mean / 255 if self.pixels.dtype == torch.uint8 else mean
+
+    def first(self, n):
+        """The first n images, or all where there are fewer."""
+        y = None if self.y is None else self.y[:n]
+        factors = None if self.factors is None else Factors(*(f[:n] for f in self.factors))
+        return Split(self.pixels[:n], y, factors)
+
+    def to(self, device):
+        """The same images on a device."""
+        y = None if self.y is None else self.y.to(device)
+        factors = None if self.factors is None else Factors(*(f.to(device) for f in self.factors))
+        return Split(self.pixels.to(device), y, factors)
+
+
+class Data(NamedTuple):
+    """A training set and a test set, each a Split."""
+
+    train: Split
+    test: Split
+    name: str = "data"
+
+    def to(self, device):
+        """The same data on a device."""
+        return Data(self.train.to(device), self.test.to(device), self.name)
+
+
+def load(name=None, train=None, test=None, device="cpu", folder=None):
+    """Load "digits", "mnist" or "fashion" -> Data with pixels (N, 1, 28, 28) and labels (N,).
+
+    `name` None takes the environment variable VAE_LESSONS_DATA, or else "digits": the handwriting
+    that this package draws, 18,000 + 2,000 images with known factors, from no file and no network.
+    "mnist" (LeCun et al. 1998) and "fashion" (Xiao et al. 2017) are read by torchvision from
+    `folder`, or the variable VAE_LESSONS_DATA_DIR, or the user's cache folder, and downloaded to
+    there once where they are missing. `train` and `test` keep only the first so many images.
+    Raises ValueError on an unknown name or count, RuntimeError where the images cannot be had.
+    """
+    name = os.environ.get("VAE_LESSONS_DATA", "digits") if name is None else name
+    if name not in NAMES:
+        raise ValueError(f"The data must be one of {', '.join(NAMES)}, but it is {name!r}.")
+    for word, count in (("train", train), ("test", test)):
+        if count is not None and (not isinstance(count, int) or count < 1):
+            raise ValueError(f"{word} must be a number of images, at least 1, not {count!r}.")
+    device = resolve_device(device)
+    if name == "digits":
+        splits = _digits()
+    else:
+        folder = folder or os.environ.get("VAE_LESSONS_DATA_DIR") or _cache() / "torchvision"
+        splits = (_torchvision(name, Path(folder), part) for part in (True, False))
+    splits = [split if n is None else split.first(n) for split, n in zip(splits, (train, test), strict=True)]
+    return Data(*(split.to(device) for split in splits), name)
+
+
+def _cache():
+    return Path(platformdirs.user_cache_dir("vae_lessons", appauthor=False))
+
+
+def _digits():
+    """The built-in digits, from the cache where it holds just these, else drawn and kept."""
+    source = Path(handwriting.__file__).read_bytes()
+    key = hashlib.sha256(source + f"{TRAIN} {TEST}".encode()).hexdigest()[:12]
+    path = _cache() / f"digits-{key}.npz"
+    arrays = _read_digits(path)
+    if arrays is None:
+        pixels, y, factors = handwriting.draw(TRAIN + TEST)
+        arrays = (pixels.numpy(), y.numpy(), torch.stack(factors).numpy())
+        _keep_digits(path, arrays)
+    pixels, y, factors = (torch.from_numpy(a) for a in arrays)
+    parts = slice(None, TRAIN), slice(TRAIN, None)
+    return [Split(pixels[p], y[p], Factors(*factors[:, p])) for p in parts]
+
+
+def _read_digits(path):
+    """The arrays of a cache file, or None if it is missing, damaged or not what it should be."""
+    n = TRAIN + TEST
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = file["pixels"], file["y"], file["factors"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    expected = ((n, 1, 28, 28), np.uint8), ((n,), np.int64), ((4, n), np.float32)
+    fits = [(a.shape, a.dtype) == form for a, form in zip(arrays, expected, strict=True)]
+    return arrays if all(fits) else None
+
+
+def _keep_digits(path, arrays):
+    """Write the cache file and remove those of older versions; without a cache it works as well."""
+    try:
+        with written_whole(path) as file:
+            np.savez(file, pixels=arrays[0], y=arrays[1], factors=arrays[2])
+        for old in path.parent.glob("digits-*.npz"):
+            if old != path:
+                old.unlink(missing_ok=True)
+    except OSError:
+        pass
+
+
+def _torchvision(name, folder, train):
+    """One split of MNIST or Fashion-MNIST, whole, or RuntimeError with what to do about it."""
+    kind = TORCHVISION[name]
+    dataset = getattr(_import_datasets(), kind)
+    raw = folder / kind / "raw"
+    try:
+        try:
+            loaded = dataset(folder, train=train, download=False)
+        except RuntimeError as error:
+            if "download=True" not in str(error):
+                raise
+            loaded = dataset(folder, train=train, download=True)
+    except OSError as error:
+        raise RuntimeError(
+            f"{kind} is not in {folder} and could not be downloaded there ({_first_line(error)}); "
+            f'connect to the network, put its files into {raw}, or use load("digits").'
+        ) from None
+    except Exception as error:  # torchvision raises whatever its parser stumbles over
+        raise RuntimeError(
+            f"The files of {kind} in {raw} are damaged or could not be downloaded "
+            f"({_first_line(error)}); delete that folder and load again."
+        ) from None
+    pixels, y = loaded.data, loaded.targets
+    if pixels.shape[1:] != (28, 28) or len(pixels) != len(y) or len(y) == 0:
+        raise RuntimeError(
+            f"The files of {kind} in {raw} do not belong together: images {tuple(pixels.shape)}, "
+            f"labels {tuple(y.shape)}; delete that folder and load again."
+        )
+    return Split(pixels.unsqueeze(1), y)
+
+
+def _import_datasets():
+    """torchvision.datasets, imported only when asked for, since it takes seconds and 160 MB."""
+    try:
+        from torchvision import datasets
+    except Exception as error:  # a build for another torch fails in more than one way
+        raise RuntimeError(
+            f"torchvision does not import beside torch {torch.__version__} "
+            f"({_first_line(error)}); install the two together: "
+            "pip install --upgrade --force-reinstall torch torchvision"
+        ) from None
+    return datasets
+
+
+def _first_line(error):
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,151 @@
+"""Arrays -> pictures, in one look for the whole course. Nothing here sees a model or computes a result."""
+
+import base64
+import io
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Ellipse
+from matplotlib.patheffects import withStroke
+from PIL import Image
+
+# Ten classes that colour-blind readers can tell apart (Petroff 2021, arXiv:2107.02270).
+COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+INK, FAINT = "#222222", "#b8b8b8"
+DPI = 90
+
+
+class Picture:
+    """A figure as PNG with its text alternative, for people who cannot see it and for nbval."""
+
+    def __init__(self, figure, alt):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
+        buffer.seek(0)
+        small = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        buffer = io.BytesIO()
+        small.save(buffer, format="png", optimize=True)
+        self.png, self.alt = buffer.getvalue(), alt
+
+    def __repr__(self):
+        return self.alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = base64.b64encode(self.png).decode()
+        text = self.alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+        html = f'<img alt="{text}" src="data:image/png;base64,{data}">'
+        return {"text/plain": self.alt, "text/html": html, "image/png": data}
+
+
+def axes(rows=1, columns=1, size=(4.5, 3.4), **options):
+    """A figure and its axes, `size` inches each, without pyplot's global state."""
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
+    made = figure.subplots(rows, columns, **options)
+    for ax in np.atleast_1d(made).flat:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, made
+
+
+def images(x, columns=10, rows=(), alt=""):
+    """Images side by side in rows of `columns`, (N, 1, H, W) in [0, 1] -> Picture.
+
+    `rows` names the rows, written before them.
+    """
+    x = _array(x)[:, 0]
+    count = -(-len(x) // columns)
+    figure, ax = axes(size=(0.62 * columns, 0.62 * count))
+    _tiles(ax, x, columns)
+    for i, name in enumerate(rows):
+        ax.text(-4, (i + 0.5) * x.shape[1], name, ha="right", va="center", fontsize=10)
+    return Picture(figure, alt)
+
+
+def plane(*groups, titles=("",), limit=None, circles=(), alt=""):
+    """Scatter plots of codes coloured by class, one for each (z (N, 2), y (N,)), -> Picture.
+
+    Axes share one `limit` if it is given; `circles` are radii around the origin.
+    """
+    figure, made = axes(1, len(groups), size=(4.6, 4.6))
+    for ax, (z, y), title in zip(np.atleast_1d(made), groups, titles, strict=True):
+        z, y = _array(z), _array(y)
+        for c in np.unique(y):
+            ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=2.5, alpha=0.6)
+        _label_classes(ax, z, y)
+        _latent_axes(ax, limit, circles)
+        ax.set_title(title)
+    return Picture(figure, alt)
+
+
+def ellipses(mu, sigma, y, limit=3.5, circles=(1, 2, 3), alt=""):
+    """One-sigma ellipses of q(z|x) over the prior's circles, (N, 2), (N, 2), (N,) -> Picture."""
+    mu, sigma, y = _array(mu), _array(sigma), _array(y)
+    figure, ax = axes(size=(5.4, 5.4))
+    for m, s, c in zip(mu, sigma, y, strict=True):
+        ax.add_patch(Ellipse(m, *(2 * s), color=COLOURS[c % 10], alpha=0.35, lw=0))
+    _label_classes(ax, mu, y)
+    _latent_axes(ax, limit, circles)
+    return Picture(figure, alt)
+
+
+def decoded_grid(pictures, z1, z2, alt=""):
+    """Decoded pictures where their codes are, (R * C, 1, H, W), columns at z1, rows at z2 from top."""
+    x = _array(pictures)[:, 0]
+    figure, ax = axes(size=(5.8, 5.8))
+    _tiles(ax, x, len(z1))
+    h, w = x.shape[1:]
+    ax.axis("on")
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    ax.set_xticks(np.arange(len(z1)) * w + w / 2, [f"{v:.1f}" for v in z1], fontsize=7)
+    ax.set_yticks(np.arange(len(z2)) * h + h / 2, [f"{v:.1f}" for v in z2], fontsize=7)
+    ax.set_xlabel("$z_1$")
+    ax.set_ylabel("$z_2$", rotation=0)
+    return Picture(figure, alt)
+
+
+def curves(columns, alt="", xlabel="epoch", ylabel="nats per image"):
+    """One plot for each {title: {name: (N,)}}, against 1..N, -> Picture."""
+    figure, made = axes(1, len(columns), size=(4.2, 3.0))
+    for ax, (title, lines) in zip(np.atleast_1d(made), columns.items(), strict=True):
+        for i, (name, values) in enumerate(lines.items()):
+            style = dict(color=(INK, COLOURS[6], COLOURS[0], COLOURS[4])[i % 4])
+            ax.plot(range(1, len(values) + 1), values, ("-", "--", ":", "-.")[i % 4], **style)
+            ax.text(len(values), values[-1], f" {name}", va="center", fontsize=9, **style)
+        ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    return Picture(figure, alt)
+
+
+def _tiles(ax, x, columns):
+    """Draw (N, H, W) in rows of `columns`, black ink on white paper, with thin gaps."""
+    n, h, w = x.shape
+    rows = -(-n // columns)
+    canvas = np.zeros((rows * columns, h, w))
+    canvas[:n] = x
+    canvas = canvas.reshape(rows, columns, h, w).swapaxes(1, 2).reshape(rows * h, columns * w)
+    ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, extent=(0, columns * w, rows * h, 0))
+    ax.axis("off")
+
+
+def _latent_axes(ax, limit, circles):
+    for radius in circles:
+        ax.add_patch(Circle((0, 0), radius, fill=False, color=INK, lw=0.8, ls=":"))
+    if limit:
+        ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
+    ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+
+
+def _label_classes(ax, z, y):
+    """Write each class's name at the median of its codes."""
+    halo = [withStroke(linewidth=3, foreground="white")]
+    for c in np.unique(y):
+        at = np.median(z[y == c], axis=0)
+        ax.text(*at, str(c), color=INK, fontsize=13, weight="bold", ha="center", va="center",
+                path_effects=halo)  # fmt: skip
+
+
+def _array(values):
+    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)

@@ -1,0 +1,226 @@
+"""Model + data -> History: the loop that trains every model of the course, and its evaluation."""
+
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from tqdm import tqdm
+
+from vae_lessons.gaussian import kl_standard_normal
+from vae_lessons.losses import check_pixels, nll_of
+from vae_lessons.runtime import resolve_device, resolve_seed
+
+
+class Scores(NamedTuple):
+    """Averages over images, in nats per image."""
+
+    nll: float
+    kl: float
+
+    @property
+    def elbo(self):
+        """-(nll + kl), whatever beta the model was trained with."""
+        return -(self.nll + self.kl)
+
+    def __str__(self):
+        return f"nll {self.nll:.1f}, kl {self.kl:.1f}, elbo {self.elbo:.1f} nats per image"
+
+
+@dataclass
+class History:
+    """What `fit` saw: the Scores of each finished epoch.
+
+    Those on `train` are means over the epoch, while the model changed; those on `test` are taken
+    after it. `stopped` says why training ended early, or is None.
+    """
+
+    train: list[Scores] = field(default_factory=list)
+    test: list[Scores] = field(default_factory=list)
+    seconds: float = 0.0
+    stopped: str | None = None
+
+    def __len__(self):
+        return len(self.train)
+
+
+class Diverged(ArithmeticError):
+    """The loss is no longer finite. `history` holds the finished epochs."""
+
+    def __init__(self, message, history):
+        super().__init__(message)
+        self.history = history
+
+
+def terms(model, x, eps=None, generator=None):
+    """The two terms of the negative ELBO from one sample z, (B, ...) -> nll (B,), kl (B,), in nats.
+
+    An autoencoder, which has no q(z|x), has kl = 0.
+    """
+    out = model(x, eps, generator)
+    nll = nll_of(model, x, out.logits.float())
+    kl = torch.zeros_like(nll) if out.log_var is None else _kl(out)
+    return nll, kl
+
+
+def _kl(out):
+    return kl_standard_normal(out.mu.float(), out.log_var.float())
+
+
+def fit(
+    model, data, epochs=15, beta=1.0, batch=256, lr=4e-3, device="auto", seed=None,
+    precision="float32", progress=True,
+):  # fmt: skip
+    """Train a model by the mean of nll + beta * kl -> History. The model ends up on the device.
+
+    Adam (Kingma & Ba 2015) with a one-cycle learning rate (Smith & Topin 2018) whose peak is `lr`.
+    An untrained model first gets the mean image as its output bias (`model.start_at`).
+    All data lies on the device and is shuffled by index; the last, smaller batch of an epoch counts
+    too. `precision` "bfloat16" computes the layers in mixed precision. The same seed gives the same
+    numbers on one machine, and the caller's random state is left as it was.
+
+    Interrupting it (KeyboardInterrupt, the stop button) keeps what was learned and returns. Raises
+    ValueError on a setting or data that cannot be, Diverged when the loss is no longer finite: the
+    model then is as it was before that epoch.
+    """
+    _check_fit(model, data, epochs, beta, batch, lr, precision)
+    device, seed = resolve_device(device), resolve_seed(seed)
+    model.to(device)
+    train, test = data.train.to(device), data.test.to(device)
+    if not model.logits_head.bias.any():
+        model.start_at(train.mean())
+    generator = torch.Generator(device).manual_seed(seed)
+    steps = epochs * math.ceil(len(train) / batch)
+    optimizer = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
+    history, start = History(), time.perf_counter()
+    with _bar(steps, progress) as bar:
+        try:
+            for _ in range(epochs):
+                before = {name: value.clone() for name, value in model.state_dict().items()}
+                order = torch.randperm(len(train), generator=generator, device=device).split(batch)
+                batches = (train.batch(index) for index in order)
+                seen = _epoch(model, batches, beta, optimizer, schedule, generator, precision, bar)
+                _check_finite(seen, model, before, history)
+                sizes = seen.nll.new_tensor([len(index) for index in order]) / len(train)
+                history.train.append(Scores((seen.nll @ sizes).item(), (seen.kl @ sizes).item()))
+                history.test.append(evaluate(model, test, seed, precision=precision))
+                bar.set_postfix_str(f"test elbo {history.test[-1].elbo:.1f}")
+        except KeyboardInterrupt:
+            history.stopped = f"interrupted after {len(history)} of {epochs} epochs"
+    model.eval()
+    history.seconds = time.perf_counter() - start
+    if progress:
+        print(_summary(history, device))
+    return history
+
+
+class _Seen(NamedTuple):
+    """nll and kl (S,) of each step of an epoch, still on the device, and its learning rates."""
+
+    nll: torch.Tensor
+    kl: torch.Tensor
+    rates: list[float]
+
+
+def _epoch(model, batches, beta, optimizer, schedule, generator, precision, bar):
+    """The training loop itself; nothing in it waits for a GPU."""
+    model.train()
+    seen, rates = [], []
+    for x in batches:
+        with _autocast(x.device, precision):
+            nll, kl = terms(model, x, generator=generator)
+        nll, kl = nll.mean(), kl.mean()
+        optimizer.zero_grad()
+        (nll + beta * kl).backward()
+        optimizer.step()
+        rates.append(schedule.get_last_lr()[0])
+        schedule.step()
+        seen.append(torch.stack((nll, kl)).detach())
+        bar.update()
+    return _Seen(*torch.stack(seen, dim=1), rates)
+
+
+def _check_finite(seen, model, before, history):
+    """Raise Diverged, and undo the epoch, if the loss of one of its steps is not finite."""
+    bad = (~(seen.nll + seen.kl).isfinite()).nonzero()
+    if len(bad) == 0:
+        return
+    model.load_state_dict(before)
+    step, epoch = bad[0].item(), len(history) + 1
+    last = "no step before it was finite"
+    if step > 0:
+        values = Scores(seen.nll[step - 1].item(), seen.kl[step - 1].item())
+        last = f"the last finite values were nll {values.nll:.4g}, kl {values.kl:.4g}"
+    elif history.train:
+        last = f"the epoch before it had {history.train[-1]}"
+    raise Diverged(
+        f"The loss is no longer finite at step {step + 1} of epoch {epoch}, where the learning rate "
+        f"was {seen.rates[step]:.2g}; {last}. The model is as it was when that epoch began; try a "
+        "smaller lr.",
+        history,
+    )
+
+
+@torch.no_grad()
+def evaluate(model, split, seed=None, batch=1000, precision="float32"):
+    """nll, kl and elbo of a trained model on a Split -> Scores, in nats per image.
+
+    Each image gets one sample z ~ q(z|x), seeded, as in training: the mean of q(z|x) would give a
+    better nll that belongs to no bound. Raises ValueError on data that cannot be.
+    """
+    generator = torch.Generator(model.device).manual_seed(resolve_seed(seed))
+    was_training = model.training
+    model.eval()
+    total = torch.zeros(2, dtype=torch.float64)
+    for start in range(0, len(split), batch):
+        x = split.batch(slice(start, start + batch)).to(model.device)
+        check_pixels(x, model.likelihood)
+        with _autocast(model.device, precision):
+            nll, kl = terms(model, x, generator=generator)
+        total += torch.stack([nll.sum(), kl.sum()]).double().cpu()
+    model.train(was_training)
+    return Scores(*(total / len(split)).tolist())
+
+
+def _autocast(device, precision):
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def _bar(steps, progress):
+    """A text bar, which a stored notebook keeps no trace of; none where nobody watches."""
+    watched = sys.stdout.isatty() or "ipykernel" in sys.modules
+    return tqdm(
+        total=steps, file=sys.stdout, leave=False, ncols=80, mininterval=0.2, unit="step",
+        disable=not (progress and watched),
+    )  # fmt: skip
+
+
+def _summary(history, device):
+    end = f", test {history.test[-1]}" if history.test else ""
+    done = history.stopped or f"{len(history)} epochs"
+    return f"{done} in {history.seconds:.1f} s on {device.type}{end}"
+
+
+def _check_fit(model, data, epochs, beta, batch, lr, precision):
+    for name, value in (("epochs", epochs), ("batch", batch)):
+        if type(value) is not int or value < 1:
+            raise ValueError(f"{name} must be a whole number, at least 1, not {value!r}.")
+    if not (isinstance(beta, (int, float)) and 0 <= beta < math.inf):
+        raise ValueError(f"beta must be a number, 0 or more, not {beta!r}.")
+    if not (isinstance(lr, (int, float)) and 0 < lr < math.inf):
+        raise ValueError(f"lr must be a positive number, not {lr!r}.")
+    if precision not in ("float32", "bfloat16"):
+        raise ValueError(f'precision must be "float32" or "bfloat16", not {precision!r}.')
+    if not (hasattr(data, "train") and hasattr(data, "test")):
+        raise TypeError(f"data must be what load() returns, not a {type(data).__name__}.")
+    for split in (data.train, data.test):
+        if tuple(split.pixels.shape[1:]) != model.shape:
+            raise ValueError(
+                f"The model takes images of shape {model.shape}, the data has "
+                f"{tuple(split.pixels.shape[1:])}."
+            )
+        if split.pixels.is_floating_point():
+            check_pixels(split.pixels, model.likelihood)
