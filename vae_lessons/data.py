@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-import zipfile
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +28,8 @@ class Split:
     """N images with what is known about each.
 
     `pixels` is (N, ...) as stored: uint8 in 0..255, a quarter of the memory, or floating point.
-    Raises TypeError or ValueError on pixels of another type, NaN, or y and factors of another N.
+    Raises TypeError or ValueError on pixels of another type, NaN, or y and factors that are no
+    tensors of the same N.
     """
 
     pixels: Tensor
@@ -45,8 +47,10 @@ class Split:
             raise ValueError("pixels must be finite numbers, but some are NaN or infinite.")
         for name, values in (("y", [self.y]), ("factors", self.factors or [])):
             for value in values:
-                if value is not None and len(value) != len(pixels):
-                    raise ValueError(f"{name} has {len(value)} rows for {len(pixels)} images.")
+                if not isinstance(value, Tensor | None):
+                    raise TypeError(f"{name} must be of tensors, not {type(value).__name__}.")
+                if value is not None and value.shape[:1] != pixels.shape[:1]:
+                    raise ValueError(f"{name} of shape {tuple(value.shape)} is not for {len(pixels)} images.")
 
     def __len__(self):
         return len(self.pixels)
@@ -101,18 +105,19 @@ def load(name=None, train=None, test=None, device="cpu", folder=None):
     there once where they are missing. `train` and `test` keep only the first so many images.
     Raises ValueError on an unknown name or count, RuntimeError where the images cannot be had.
     """
+    where = "VAE_LESSONS_DATA" if name is None else "name"
     name = os.environ.get("VAE_LESSONS_DATA", "digits") if name is None else name
     if name not in NAMES:
-        raise ValueError(f"The data must be one of {', '.join(NAMES)}, but it is {name!r}.")
+        raise ValueError(f"{where} must be one of {', '.join(NAMES)}, not {name!r}.")
     for word, count in (("train", train), ("test", test)):
-        if count is not None and (not isinstance(count, int) or count < 1):
-            raise ValueError(f"{word} must be a number of images, at least 1, not {count!r}.")
+        if count is not None and (type(count) is not int or count < 1):
+            raise ValueError(f"{word} must be a whole number of images, at least 1, not {count!r}.")
     device = resolve_device(device)
     if name == "digits":
         splits = _digits()
     else:
         folder = folder or os.environ.get("VAE_LESSONS_DATA_DIR") or _cache() / "torchvision"
-        splits = (_torchvision(name, Path(folder), part) for part in (True, False))
+        splits = (_torchvision(name, Path(folder).expanduser(), part) for part in (True, False))
     splits = [split if n is None else split.first(n) for split, n in zip(splits, (train, test), strict=True)]
     return Data(*(split.to(device) for split in splits), name)
 
@@ -142,7 +147,7 @@ def _read_digits(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = file["pixels"], file["y"], file["factors"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except Exception:  # a damaged file fails in more ways than can be listed
         return None
     expected = ((n, 1, 28, 28), np.uint8), ((n,), np.int64), ((4, n), np.float32)
     fits = [(a.shape, a.dtype) == form for a, form in zip(arrays, expected, strict=True)]
@@ -166,30 +171,53 @@ def _torchvision(name, folder, train):
     kind = TORCHVISION[name]
     dataset = getattr(_import_datasets(), kind)
     raw = folder / kind / "raw"
+    split, problem = _read_torchvision(dataset, folder, train)
+    # Archives beside files that cannot be read are those of a download that was cut off.
+    if split is None and ("download=True" in problem or any(raw.glob("*.gz"))):
+        _download(dataset, raw)
+        split, problem = _read_torchvision(dataset, folder, train)
+    if split is None:
+        raise RuntimeError(
+            f"The files of {kind} in {raw} are damaged or cannot be read "
+            f"({problem}); delete that folder and load again."
+        )
+    return split
+
+
+def _read_torchvision(dataset, folder, train):
+    """What torchvision finds in a folder -> (Split, None), or (None, why not)."""
     try:
-        try:
-            loaded = dataset(folder, train=train, download=False)
-        except RuntimeError as error:
-            if "download=True" not in str(error):
-                raise
-            loaded = dataset(folder, train=train, download=True)
-    except OSError as error:
-        raise RuntimeError(
-            f"{kind} is not in {folder} and could not be downloaded there ({_first_line(error)}); "
-            f'connect to the network, put its files into {raw}, or use load("digits").'
-        ) from None
+        loaded = dataset(folder, train=train)
     except Exception as error:  # torchvision raises whatever its parser stumbles over
-        raise RuntimeError(
-            f"The files of {kind} in {raw} are damaged or could not be downloaded "
-            f"({_first_line(error)}); delete that folder and load again."
-        ) from None
+        return None, _reason(error)
     pixels, y = loaded.data, loaded.targets
     if pixels.shape[1:] != (28, 28) or len(pixels) != len(y) or len(y) == 0:
+        return None, f"images {tuple(pixels.shape)} with labels {tuple(y.shape)}"
+    return Split(pixels.unsqueeze(1), y), None
+
+
+def _download(dataset, raw):
+    """Download with torchvision beside `raw`, and move the files there once all are whole.
+
+    torchvision itself writes in place, and takes any file that is there for a whole one: a download
+    that is cut off, or two at once, would leave half a file.
+    """
+    try:
+        raw.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=raw) as temporary:
+            fresh = Path(temporary) / dataset.__name__ / "raw"
+            fresh.mkdir(parents=True)
+            for archive in raw.glob("*.gz"):
+                shutil.copy(archive, fresh)
+            dataset(temporary, download=True)
+            for file in fresh.glob("*-ubyte"):
+                os.replace(file, raw / file.name)
+    except Exception as error:
         raise RuntimeError(
-            f"The files of {kind} in {raw} do not belong together: images {tuple(pixels.shape)}, "
-            f"labels {tuple(y.shape)}; delete that folder and load again."
-        )
-    return Split(pixels.unsqueeze(1), y)
+            f"There is no whole {dataset.__name__} in {raw}, and it could not be downloaded "
+            f"({_reason(error)}); connect to the network, put its files into that folder, "
+            'or use load("digits").'
+        ) from None
 
 
 def _import_datasets():
@@ -199,12 +227,13 @@ def _import_datasets():
     except Exception as error:  # a build for another torch fails in more than one way
         raise RuntimeError(
             f"torchvision does not import beside torch {torch.__version__} "
-            f"({_first_line(error)}); install the two together: "
+            f"({_reason(error)}); install the two together: "
             "pip install --upgrade --force-reinstall torch torchvision"
         ) from None
     return datasets
 
 
-def _first_line(error):
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+def _reason(error):
+    """An error in one line: its type, and the first and last line of what it says."""
+    lines = [line.strip(" .:") for line in str(error).splitlines() if line.strip()]
+    return ": ".join(dict.fromkeys([type(error).__name__, *lines[:1], *lines[-1:]]))

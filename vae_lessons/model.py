@@ -1,6 +1,7 @@
 """x -> mu, log_var -> z -> logits: the autoencoder and the variational autoencoder."""
 
 import math
+import zipfile
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -62,13 +63,14 @@ class Autoencoder(nn.Module):
         _check_settings(latent, hidden, likelihood, sigma, shape)
         self.settings = {
             "latent": latent, "hidden": tuple(hidden), "likelihood": likelihood,
-            "sigma": sigma, "shape": tuple(shape), "seed": resolve_seed(seed),
+            "sigma": sigma if sigma == "learned" else float(sigma),  # a NumPy float could not be loaded
+            "shape": tuple(shape), "seed": resolve_seed(seed),
         }  # fmt: skip
         self.latent, self.likelihood, self.shape = latent, likelihood, tuple(shape)
         start = torch.tensor(0.0 if sigma == "learned" else math.log(sigma))
         self.log_sigma = nn.Parameter(start) if sigma == "learned" else nn.Buffer(start)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.settings["seed"])
+            torch.default_generator.manual_seed(self.settings["seed"])  # and not the GPU's
             self._build(math.prod(shape), hidden)
 
     def _build(self, pixels, hidden):
@@ -83,8 +85,11 @@ class Autoencoder(nn.Module):
         """Set the output bias so that decoding starts at a mean image, (*shape) in [0, 1].
 
         `fit` does it with the mean of the training images where the bias is still zero; it saves
-        the first epoch, which otherwise goes into learning that most pixels are white.
+        the first epoch, which otherwise goes into learning that most pixels are white. Raises
+        ValueError on another shape.
         """
+        if mean.shape != self.shape:
+            raise ValueError(f"mean must be {self.shape}, but it is {tuple(mean.shape)}.")
         mean = mean.flatten().to(self.device)
         bias = mean.clamp(1e-3, 1 - 1e-3).logit() if self.likelihood == "bernoulli" else mean
         self.logits_head.bias.copy_(bias)
@@ -96,15 +101,21 @@ class Autoencoder(nn.Module):
 
     @property
     def device(self):
+        """Where the weights are, a torch.device."""
         return self.logits_head.weight.device
 
     def encode(self, x):
         """The code of each image, (B, *shape) -> (B, L). Raises ValueError on another shape."""
         return self.mu_head(self.encoder(self._flat(x)))
 
+    @torch.no_grad()
     def code(self, x):
-        """The one point that stands for each image, (B, *shape) -> (B, L): z, or mu in a VAE."""
-        return self.encode(x)
+        """The one point that stands for each image, (B, *shape) -> (B, L): z, or mu in a VAE.
+
+        Like `picture` and `reconstruct`, for looking: no gradient, and the answer comes back on the
+        device of what was passed in, wherever the model is.
+        """
+        return self.encode(x.to(self.device)).to(x.device)
 
     def decode(self, z):
         """Logits, or the means of a Gaussian, (B, L) -> (B, *shape). ValueError on another shape."""
@@ -117,23 +128,23 @@ class Autoencoder(nn.Module):
         z = self.encode(x)
         return Output(self.decode(z), z, None, z)
 
+    @torch.no_grad()
     def picture(self, z):
         """The mean picture that p(x|z) stands for, (B, L) -> (B, *shape) in [0, 1], no gradient."""
-        with torch.no_grad():
-            logits = self.decode(z)
-            return logits.sigmoid() if self.likelihood == "bernoulli" else logits.clamp(0, 1)
+        logits = self.decode(z.to(self.device)).to(z.device)
+        return logits.sigmoid() if self.likelihood == "bernoulli" else logits.clamp(0, 1)
 
     def reconstruct(self, x):
         """The picture of each image's code, (B, *shape) -> (B, *shape) in [0, 1], no gradient."""
-        with torch.no_grad():
-            return self.picture(self.code(x))
+        return self.picture(self.code(x))
 
     def _flat(self, x):
         if x.shape[1:] != self.shape:
             wanted = ", ".join(["B", *map(str, self.shape)])
             raise ValueError(f"x must be ({wanted}), but it is {tuple(x.shape)}.")
-        if not x.is_floating_point():
-            raise TypeError(f"x must be floating point, as split.x is, but it is {x.dtype}.")
+        weight = self.logits_head.weight
+        if x.dtype != weight.dtype:
+            raise TypeError(f"x must be {weight.dtype}, as the model's weights are, but it is {x.dtype}.")
         return x.flatten(1)
 
 
@@ -153,9 +164,10 @@ class VAE(Autoencoder):
         h = self.encoder(self._flat(x))
         return Posterior(self.mu_head(h), self.log_var_head(h))
 
+    @torch.no_grad()
     def code(self, x):
-        """The mean of q(z|x), (B, *shape) -> (B, L)."""
-        return self.encode(x).mu
+        """The mean of q(z|x), (B, *shape) -> (B, L), no gradient."""
+        return self.encode(x.to(self.device)).mu.to(x.device)
 
     def forward(self, x, eps=None, generator=None):
         """One sample z ~ q(z|x) and its decoding, (B, *shape) -> Output. `eps` (B, L) sets the noise."""
@@ -169,7 +181,7 @@ class VAE(Autoencoder):
             raise ValueError(f"n must be a whole number of samples, at least 1, not {n!r}.")
         device = self.device if generator is None else generator.device
         z = torch.randn(n, self.latent, generator=generator, device=device)
-        return self.picture(z.to(self.device))
+        return self.picture(z.to(self.logits_head.weight.dtype))
 
 
 def _check_settings(latent, hidden, likelihood, sigma, shape):
@@ -212,22 +224,22 @@ def save_model(model, path):
 def load_model(path, device="auto"):
     """Read a model that `save_model` wrote, onto a device. No code in the file is run.
 
-    Raises FileNotFoundError, or ValueError if the file is cut off, not ours, or of a later version.
+    Raises FileNotFoundError, or ValueError if the file is damaged, not ours, or of a later version.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        ours = content["format"] == FORMAT
+        version = content["version"] if content["format"] == FORMAT else None
+        with zipfile.ZipFile(path) as file:
+            whole = file.testzip() is None  # torch.load leaves the checksums unread
     except Exception:  # torch.load fails in many ways on a file that is not its own
-        ours = False
-    if not ours:
-        raise ValueError(f"{path} is not a model saved by vae_lessons, or it is cut off.")
-    if content["version"] != VERSION:
-        raise ValueError(
-            f"{path} is of version {content['version']}, this vae_lessons reads {VERSION}; upgrade it."
-        )
+        version = None
+    if version is None or not whole:
+        raise ValueError(f"{path} is not a model saved by vae_lessons, or it is damaged or cut off.")
+    if version != VERSION:
+        raise ValueError(f"{path} is of version {version}, this vae_lessons reads {VERSION}; upgrade it.")
     try:
         model = {"Autoencoder": Autoencoder, "VAE": VAE}[content["kind"]](**content["settings"])
         model.load_state_dict(content["state"])

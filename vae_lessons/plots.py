@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Ellipse
 from matplotlib.patheffects import withStroke
-from PIL import Image
+from PIL import Image, ImageChops
 
 # Ten classes that colour-blind readers can tell apart (Petroff 2021, arXiv:2107.02270).
 COLOURS = (
@@ -26,7 +26,10 @@ class Picture:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
         buffer.seek(0)
-        small = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        image = Image.open(buffer).convert("RGB")
+        grey = image.convert("L")
+        coloured = ImageChops.difference(image, grey.convert("RGB")).getbbox() is not None
+        small = image.quantize(256 if coloured else 32, dither=Image.Dither.NONE)
         buffer = io.BytesIO()
         small.save(buffer, format="png", optimize=True)
         self.png, self.alt = buffer.getvalue(), alt
@@ -50,14 +53,14 @@ def axes(rows=1, columns=1, size=(4.5, 3.4), **options):
     return figure, made
 
 
-def images(x, columns=10, rows=(), alt=""):
+def images(x, columns=10, rows=(), tile=0.62, alt=""):
     """Images side by side in rows of `columns`, (N, 1, H, W) in [0, 1] -> Picture.
 
-    `rows` names the rows, written before them.
+    `rows` names the rows, written before them; `tile` is the side of one image in inches.
     """
     x = _array(x)[:, 0]
     count = -(-len(x) // columns)
-    figure, ax = axes(size=(0.62 * columns, 0.62 * count))
+    figure, ax = axes(size=(tile * columns, tile * count))
     _tiles(ax, x, columns)
     for i, name in enumerate(rows):
         ax.text(-4, (i + 0.5) * x.shape[1], name, ha="right", va="center", fontsize=10)
@@ -103,7 +106,7 @@ def decoded_grid(pictures, z1, z2, alt=""):
     ax.set_xticks(np.arange(len(z1)) * w + w / 2, [f"{v:.1f}" for v in z1], fontsize=7)
     ax.set_yticks(np.arange(len(z2)) * h + h / 2, [f"{v:.1f}" for v in z2], fontsize=7)
     ax.set_xlabel("$z_1$")
-    ax.set_ylabel("$z_2$", rotation=0)
+    ax.set_ylabel("$z_2$", rotation=0, labelpad=12)
     return Picture(figure, alt)
 
 
@@ -113,9 +116,22 @@ def curves(columns, alt="", xlabel="epoch", ylabel="nats per image"):
     for ax, (title, lines) in zip(np.atleast_1d(made), columns.items(), strict=True):
         for i, (name, values) in enumerate(lines.items()):
             style = dict(color=(INK, COLOURS[6], COLOURS[0], COLOURS[4])[i % 4])
-            ax.plot(range(1, len(values) + 1), values, ("-", "--", ":", "-.")[i % 4], **style)
-            ax.text(len(values), values[-1], f" {name}", va="center", fontsize=9, **style)
+            ax.plot(range(1, len(values) + 1), values, ("-", "--", ":", "-.")[i % 4], label=name, **style)
         ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+        ax.legend(frameon=False)
+    return Picture(figure, alt)
+
+
+def histograms(columns, alt=""):
+    """Histograms of {name: (N,)} as densities, under the standard normal's, -> Picture."""
+    figure, made = axes(1, len(columns), size=(4.2, 2.6), sharey=True)
+    at = np.linspace(-4, 4, 200)
+    bell = np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi)
+    for ax, (name, values) in zip(np.atleast_1d(made), columns.items(), strict=True):
+        ax.hist(_array(values), bins=40, range=(-4, 4), density=True, color=COLOURS[0], alpha=0.6)
+        ax.plot(at, bell, color=INK)
+        ax.text(1.2, 0.3, "$N(0, 1)$", color=INK)
+        ax.set(xlabel=name, ylabel="density" if ax.get_subplotspec().is_first_col() else "")
     return Picture(figure, alt)
 
 
@@ -144,7 +160,7 @@ def _label_classes(ax, z, y):
     for c in np.unique(y):
         at = np.median(z[y == c], axis=0)
         ax.text(*at, str(c), color=INK, fontsize=13, weight="bold", ha="center", va="center",
-                path_effects=halo)  # fmt: skip
+                path_effects=halo, clip_on=True)  # fmt: skip
 
 
 def _array(values):

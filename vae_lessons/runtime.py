@@ -35,7 +35,7 @@ def _quotas(root, groups):
             continue
         below = Path(path.lstrip("/"))
         for group in [below, *below.parents]:
-            for base in (root, root / "cpu", root / "cpu,cpuacct", root / "unified"):
+            for base in (root, root / "cpu", root / controllers, root / "unified"):
                 yield from _quota(base / group)
 
 
@@ -54,7 +54,7 @@ def _quota(folder):
 def _read(path):
     try:
         return path.read_text()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: not text, or no path
         return ""
 
 
@@ -91,31 +91,32 @@ def resolve_device(device="auto"):
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(device)
-    except (RuntimeError, TypeError):
+    except (RuntimeError, TypeError, ValueError):
         raise ValueError(f'device must be "auto", "cpu", "cuda" or "mps", not {device!r}.') from None
     here = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
     }
-    if not here.get(device.type, False):
-        raise ValueError(f'There is no {device.type} device here; use device="auto" or "cpu".')
+    if (device.index or 0) not in range(here.get(device.type, 0)):
+        raise ValueError(f'There is no device {device} here; use device="auto" or "cpu".')
     return device
 
 
 def resolve_seed(seed=None):
     """The seed itself, or, for None, that of the environment variable VAE_LESSONS_SEED, or 0.
 
-    Raises ValueError if it is not a whole number that is at least 0.
+    Raises ValueError if it is not a whole number from 0 to 2**63 - 1.
     """
     given = os.environ.get("VAE_LESSONS_SEED", "0") if seed is None else seed
     try:
         value = int(given)
-        if value != float(given) or value < 0:
+        whole = isinstance(given, str) or value == given
+        if isinstance(given, bool) or not whole or not 0 <= value < 2**63:
             raise ValueError
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         where = "VAE_LESSONS_SEED" if seed is None else "seed"
-        raise ValueError(f"{where} must be a whole number, 0 or more, not {given!r}.") from None
+        raise ValueError(f"{where} must be a whole number from 0 to 2**63 - 1, not {given!r}.") from None
     return value
 
 

@@ -69,6 +69,17 @@ def _kl(out):
     return kl_standard_normal(out.mu.float(), out.log_var.float())
 
 
+def one_cycle(optimizer, peak, steps):
+    """A learning rate that rises from a fifth of `peak` to it for a tenth of the steps, then falls to 0.
+
+    Both ways in a straight line, changed after each step. (Smith & Topin 2018)
+    """
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, peak, pct_start=0.1, div_factor=5, anneal_strategy="linear", cycle_momentum=False,
+        total_steps=max(steps, 11),  # it divides by zero where the rise is a single step
+    )  # fmt: skip
+
+
 def fit(
     model, data, epochs=15, beta=1.0, batch=256, lr=4e-3, device="auto", seed=None,
     precision="float32", progress=True,
@@ -82,8 +93,8 @@ def fit(
     numbers on one machine, and the caller's random state is left as it was.
 
     Interrupting it (KeyboardInterrupt, the stop button) keeps what was learned and returns. Raises
-    ValueError on a setting or data that cannot be, Diverged when the loss is no longer finite: the
-    model then is as it was before that epoch.
+    ValueError or TypeError on a setting or data that cannot be, Diverged when the loss is no longer
+    finite: the model then is as it was before that epoch.
     """
     _check_fit(model, data, epochs, beta, batch, lr, precision)
     device, seed = resolve_device(device), resolve_seed(seed)
@@ -94,22 +105,23 @@ def fit(
     generator = torch.Generator(device).manual_seed(seed)
     steps = epochs * math.ceil(len(train) / batch)
     optimizer = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
-    history, start = History(), time.perf_counter()
+    schedule = one_cycle(optimizer, lr, steps)
+    history, before, start = History(), _copy(model), time.perf_counter()
     with _bar(steps, progress) as bar:
         try:
             for _ in range(epochs):
-                before = {name: value.clone() for name, value in model.state_dict().items()}
+                before = _copy(model)
                 order = torch.randperm(len(train), generator=generator, device=device).split(batch)
                 batches = (train.batch(index) for index in order)
                 seen = _epoch(model, batches, beta, optimizer, schedule, generator, precision, bar)
-                _check_finite(seen, model, before, history)
+                scores = evaluate(model, test, seed, precision=precision)
+                _check_finite(seen, scores, model, before, history)
                 sizes = seen.nll.new_tensor([len(index) for index in order]) / len(train)
                 history.train.append(Scores((seen.nll @ sizes).item(), (seen.kl @ sizes).item()))
-                history.test.append(evaluate(model, test, seed, precision=precision))
-                bar.set_postfix_str(f"test elbo {history.test[-1].elbo:.1f}")
+                history.test.append(scores)
+                bar.set_postfix_str(f"test elbo {scores.elbo:.1f}")
         except KeyboardInterrupt:
-            history.stopped = f"interrupted after {len(history)} of {epochs} epochs"
+            _interrupted(history, model, before, epochs)
     model.eval()
     history.seconds = time.perf_counter() - start
     if progress:
@@ -143,25 +155,41 @@ def _epoch(model, batches, beta, optimizer, schedule, generator, precision, bar)
     return _Seen(*torch.stack(seen, dim=1), rates)
 
 
-def _check_finite(seen, model, before, history):
-    """Raise Diverged, and undo the epoch, if the loss of one of its steps is not finite."""
+def _check_finite(seen, scores, model, before, history):
+    """Raise Diverged, and undo the epoch, if the loss at one of its steps or after it is not finite."""
     bad = (~(seen.nll + seen.kl).isfinite()).nonzero()
-    if len(bad) == 0:
+    if len(bad) == 0 and math.isfinite(scores.elbo):
         return
     model.load_state_dict(before)
-    step, epoch = bad[0].item(), len(history) + 1
-    last = "no step before it was finite"
-    if step > 0:
-        values = Scores(seen.nll[step - 1].item(), seen.kl[step - 1].item())
+    good = bad[0].item() if len(bad) else len(seen.rates)  # steps whose loss was finite
+    step, epoch = min(good, len(seen.rates) - 1), len(history) + 1
+    last, hint = "no step before it was finite", "try a smaller lr"
+    if good > 0:
+        values = Scores(seen.nll[good - 1].item(), seen.kl[good - 1].item())
         last = f"the last finite values were nll {values.nll:.4g}, kl {values.kl:.4g}"
     elif history.train:
         last = f"the epoch before it had {history.train[-1]}"
+    else:
+        hint = "try images of a smaller scale"
+    history.stopped = f"diverged in epoch {epoch}"
     raise Diverged(
-        f"The loss is no longer finite at step {step + 1} of epoch {epoch}, where the learning rate "
-        f"was {seen.rates[step]:.2g}; {last}. The model is as it was when that epoch began; try a "
-        "smaller lr.",
+        f"The loss is no longer finite {'at' if len(bad) else 'after'} step {step + 1} of epoch {epoch}, "
+        f"where the learning rate was {seen.rates[step]:.2g}; {last}. The model is as it was when that "
+        f"epoch began; {hint}.",
         history,
     )
+
+
+def _interrupted(history, model, before, epochs):
+    """Say so in the history, keep finished epochs only, and undo one that had already diverged."""
+    del history.train[len(history.test) :]
+    history.stopped = f"interrupted after {len(history)} of {epochs} epochs"
+    if not all(weights.isfinite().all() for weights in model.parameters()):
+        model.load_state_dict(before)
+
+
+def _copy(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
 
 
 @torch.no_grad()
@@ -169,8 +197,10 @@ def evaluate(model, split, seed=None, batch=1000, precision="float32"):
     """nll, kl and elbo of a trained model on a Split -> Scores, in nats per image.
 
     Each image gets one sample z ~ q(z|x), seeded, as in training: the mean of q(z|x) would give a
-    better nll that belongs to no bound. Raises ValueError on data that cannot be.
+    better nll that belongs to no bound. Raises ValueError or TypeError on a setting or data that
+    cannot be.
     """
+    _check_evaluate(split, batch, precision)
     generator = torch.Generator(model.device).manual_seed(resolve_seed(seed))
     was_training = model.training
     model.eval()
@@ -191,7 +221,7 @@ def _autocast(device, precision):
 
 def _bar(steps, progress):
     """A text bar, which a stored notebook keeps no trace of; none where nobody watches."""
-    watched = sys.stdout.isatty() or "ipykernel" in sys.modules
+    watched = sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")
     return tqdm(
         total=steps, file=sys.stdout, leave=False, ncols=80, mininterval=0.2, unit="step",
         disable=not (progress and watched),
@@ -205,18 +235,16 @@ def _summary(history, device):
 
 
 def _check_fit(model, data, epochs, beta, batch, lr, precision):
-    for name, value in (("epochs", epochs), ("batch", batch)):
-        if type(value) is not int or value < 1:
-            raise ValueError(f"{name} must be a whole number, at least 1, not {value!r}.")
+    if type(epochs) is not int or epochs < 1:
+        raise ValueError(f"epochs must be a whole number, at least 1, not {epochs!r}.")
     if not (isinstance(beta, (int, float)) and 0 <= beta < math.inf):
         raise ValueError(f"beta must be a number, 0 or more, not {beta!r}.")
     if not (isinstance(lr, (int, float)) and 0 < lr < math.inf):
         raise ValueError(f"lr must be a positive number, not {lr!r}.")
-    if precision not in ("float32", "bfloat16"):
-        raise ValueError(f'precision must be "float32" or "bfloat16", not {precision!r}.')
-    if not (hasattr(data, "train") and hasattr(data, "test")):
+    if not all(hasattr(getattr(data, part, None), "pixels") for part in ("train", "test")):
         raise TypeError(f"data must be what load() returns, not a {type(data).__name__}.")
     for split in (data.train, data.test):
+        _check_evaluate(split, batch, precision)
         if tuple(split.pixels.shape[1:]) != model.shape:
             raise ValueError(
                 f"The model takes images of shape {model.shape}, the data has "
@@ -224,3 +252,12 @@ def _check_fit(model, data, epochs, beta, batch, lr, precision):
             )
         if split.pixels.is_floating_point():
             check_pixels(split.pixels, model.likelihood)
+
+
+def _check_evaluate(split, batch, precision):
+    if not hasattr(split, "pixels"):
+        raise TypeError(f"split must be a Split, such as data.test, not a {type(split).__name__}.")
+    if type(batch) is not int or batch < 1:
+        raise ValueError(f"batch must be a whole number, at least 1, not {batch!r}.")
+    if precision not in ("float32", "bfloat16"):
+        raise ValueError(f'precision must be "float32" or "bfloat16", not {precision!r}.')

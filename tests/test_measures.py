@@ -1,0 +1,142 @@
+"""The measures on spaces whose answers are known without them."""
+
+import pytest
+import torch
+
+from vae_lessons import handwriting, measures
+from vae_lessons.data import Data, Split
+from vae_lessons.model import VAE, Autoencoder
+
+
+class Plane:
+    """A stand-in for a model: the code is the image, and a given function draws it again."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, draw):
+        self.draw = draw
+
+    def code(self, x):
+        return x
+
+    def picture(self, z):
+        return self.draw(z)
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    return torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
+
+
+def test_an_even_space_has_continuity_one(cloud):
+    walk = measures.continuity(Plane(lambda z: 3 * z), cloud)
+    assert walk.continuity == pytest.approx(1, abs=1e-3)
+    spread = cloud.std(0).square().mean().sqrt()
+    torch.testing.assert_close(walk.steps.median(), 3 * 0.05 * spread)
+
+
+def test_continuity_does_not_depend_on_the_scale_of_the_codes(cloud):
+    bend = Plane(lambda z: torch.tanh(2 * z))
+    wide = Plane(lambda z: torch.tanh(2 * z / 100))
+    a, b = measures.continuity(bend, cloud), measures.continuity(wide, 100 * cloud)
+    assert a.continuity == pytest.approx(b.continuity, rel=1e-3)
+
+
+def test_a_torn_space_has_a_larger_continuity_than_a_bent_one(cloud):
+    bent = measures.continuity(Plane(lambda z: z + torch.sin(z)), cloud).continuity
+    torn = measures.continuity(Plane(lambda z: z + 3 * torch.sign(z)), cloud).continuity
+    assert 1 < bent < 3 < torn
+
+
+def test_a_walk_needs_two_images():
+    with pytest.raises(ValueError, match="two images"):
+        measures.continuity(Plane(lambda z: z), torch.zeros(1, 2))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    pixels, y, _ = handwriting.draw(3000)
+    return Data(Split(pixels[:2000], y[:2000]), Split(pixels[2000:], y[2000:]))
+
+
+@pytest.fixture(scope="module")
+def ruler(digits):
+    """A yardstick of the images themselves, as a model that copies perfectly would have it."""
+    own, held_out = digits.train.x.flatten(1), digits.test.x.flatten(1)
+    limit = torch.cdist(held_out, own).amin(1).quantile(0.95).item()
+    return measures.Yardstick(own, held_out, limit)
+
+
+def test_completeness_and_coverage_of_held_out_images(digits, ruler):
+    assert measures.completeness(digits.test.x, ruler) == pytest.approx(0.95, abs=0.01)
+    assert measures.coverage(digits.test.x, ruler) == 1
+
+
+def test_one_perfect_digit_is_complete_and_covers_little(digits, ruler):
+    one = digits.train.x[:1].expand(200, -1, -1, -1)
+    assert measures.completeness(one, ruler) == 1
+    assert measures.coverage(one, ruler) < 0.2
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_blank_pictures_are_off_the_data_where_the_limit_is_tight(ruler, value):
+    tight = ruler._replace(limit=1.0)
+    assert measures.completeness(torch.full((10, 1, 28, 28), value), tight) == 0
+
+
+def test_yardstick_measures_the_models_own_pictures(digits):
+    model = Autoencoder(latent=2, hidden=(16,))
+    ruler = measures.yardstick(model, digits, references=300)
+    torch.testing.assert_close(ruler.own, model.reconstruct(digits.train.x[:300]).flatten(1))
+    near = torch.cdist(ruler.held_out, ruler.own).amin(1) <= ruler.limit
+    assert near.float().mean() == pytest.approx(0.95, abs=0.01)
+
+
+def test_own_pictures_of_a_vae_are_samples_of_its_posterior(digits):
+    model = VAE(latent=2, hidden=(16,))
+    torch.nn.init.constant_(model.log_var_head.bias, 2.0)
+    x = digits.test.x[:50]
+    first, again = measures.own_pictures(model, x), measures.own_pictures(model, x)
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, model.reconstruct(x))
+    assert not torch.allclose(first, measures.own_pictures(model, x, seed=1))
+
+
+def test_a_classifier_cannot_tell_two_halves_of_the_data_apart(digits):
+    assert measures.told_apart(digits.train.x[:1000], digits.train.x[1000:]) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("control", ["black", "mean", "average of two", "blur"])
+def test_a_classifier_refuses_the_controls(digits, control):
+    x = digits.train.x[:1000]
+    fake = {
+        "black": torch.zeros_like(x),
+        "mean": x.mean(0, keepdim=True).expand_as(x),
+        "average of two": (x + x.roll(1, 0)) / 2,
+        "blur": torch.nn.functional.avg_pool2d(x, 5, 1, 2),
+    }[control]
+    assert measures.told_apart(fake, digits.train.x[1000:]) > 0.8
+
+
+def test_telling_apart_leaves_the_random_state_alone_and_repeats(digits):
+    state = torch.get_rng_state()
+    a = measures.told_apart(digits.train.x[:100], digits.train.x[100:200])
+    assert torch.equal(torch.get_rng_state(), state)
+    assert a == measures.told_apart(digits.train.x[:100], digits.train.x[100:200])
+
+
+def test_telling_apart_needs_equal_sets():
+    with pytest.raises(ValueError, match="equally large"):
+        measures.told_apart(torch.zeros(3, 4), torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize("lean", [-0.5, 0.0, 0.25, 1.0])
+def test_slant_of_a_leaning_line(lean):
+    x = torch.zeros(1, 1, 41, 81)
+    for row in range(41):
+        at = 40 + lean * (20 - row)
+        left = int(at)
+        x[0, 0, row, left] = 1 - (at - left)
+        x[0, 0, row, left + 1] = at - left
+    assert measures.slant(x).item() == pytest.approx(lean, abs=1e-4)
+    assert measures.slant(torch.zeros(1, 1, 5, 5)).item() == 0

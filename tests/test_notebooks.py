@@ -1,0 +1,142 @@
+"""What a stored notebook of the course must be, whatever it teaches."""
+
+import ast
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from store_notebooks import NOTEBOOKS, WIDGET_VIEW, clean
+
+PATHS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+IGNORED = "nbval-ignore-output"
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def cells(path):
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+
+
+def code(cells):
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def prose(cells):
+    return [("".join(cell["source"])) for cell in cells if cell["cell_type"] == "markdown"]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def test_there_are_notebooks():
+    assert [path.stem[:2] for path in PATHS] == sorted({path.stem[:2] for path in PATHS})
+    assert {"00", "06"} <= {path.stem[:2] for path in PATHS}
+
+
+def test_every_cell_was_run_in_order(cells):
+    assert [cell["execution_count"] for cell in code(cells)] == list(range(1, len(code(cells)) + 1))
+
+
+def test_outputs_hold_no_error_warning_widget_or_path_of_a_machine(cells):
+    for cell in code(cells):
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error"
+            assert output.get("name") != "stderr"
+            text = "".join(output.get("text", [])) + "".join(output.get("data", {}).get("text/plain", []))
+            assert "Warning" not in text
+            assert not re.search(r"/(home|root|tmp|usr|Users)/|\\r", text)
+            assert WIDGET_VIEW not in output.get("data", {})
+
+
+def test_metadata_names_no_machine(path):
+    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    assert metadata["kernelspec"]["name"] == "python3"
+    assert metadata["language_info"] == {"name": "python"}
+    assert set(metadata) == {"kernelspec", "language_info"}
+
+
+def test_every_picture_has_a_text_alternative(cells):
+    for cell in code(cells):
+        for output in cell["outputs"]:
+            data = output.get("data", {})
+            if "image/png" in data:
+                assert len("".join(data["text/plain"])) > 30
+                assert 'alt="' in "".join(data["text/html"])
+
+
+def test_headings_go_down_one_level_at_a_time(cells):
+    levels = [len(m) for text in prose(cells) for m in re.findall(r"^(#+) ", text, flags=re.M)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(below <= above + 1 for above, below in pairwise(levels))
+
+
+def test_size(path, cells):
+    assert path.stat().st_size < 1_000_000
+    assert 20 <= len(cells) <= 40
+    assert sum("image/png" in o.get("data", {}) for c in code(cells) for o in c["outputs"]) >= 3
+    for cell in code(cells):
+        lines = [line for line in source(cell).splitlines() if line.strip()]
+        assert len(lines) <= 20, source(cell)
+        assert sum(line.startswith(("import ", "from ")) for line in lines) <= 6
+    for text in prose(cells):
+        assert len(text.split()) <= 120, text
+
+
+def test_training_is_not_compared_and_claims_are(cells):
+    """What follows from training differs between processors; the claims in those cells are its test."""
+    for cell in code(cells):
+        if re.search(r"\bfit\((?!.*def )", source(cell)) and "def " not in source(cell):
+            assert IGNORED in cell["metadata"].get("tags", []), source(cell)
+    assert any("claim(" in source(cell) for cell in code(cells))
+
+
+def test_no_cell_sets_up_paths_or_installs(cells):
+    for cell in code(cells):
+        assert not re.search(r"sys\.path|^\s*[!%]|pip install|os\.chdir", source(cell), flags=re.M)
+
+
+def test_vae_lessons_is_imported_before_torch(cells):
+    lines = [line for cell in code(cells) for line in source(cell).splitlines()]
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    first = {name: i for i, line in reversed(list(enumerate(imports))) for name in re.findall(r"\w+", line)}
+    assert first["vae_lessons"] < first["torch"]
+
+
+def test_cells_do_not_end_in_a_semicolon(cells):
+    """nbval runs cells in a way in which it silences nothing."""
+    assert not any(source(cell).rstrip().endswith(";") for cell in code(cells))
+
+
+def test_code_parses(cells):
+    for cell in code(cells):
+        ast.parse(source(cell))
+
+
+def test_cleaning_drops_what_belongs_to_a_live_session():
+    nbformat = pytest.importorskip("nbformat")
+    outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="\r 10%\r 90%\r     \rdone\n"),
+        nbformat.v4.new_output("stream", name="stderr", text="a warning"),
+        nbformat.v4.new_output("display_data", data={WIDGET_VIEW: {}, "text/plain": "<A at 0x7f>"}),
+        nbformat.v4.new_output("display_data", data={WIDGET_VIEW: {}}),
+    ]
+    cell = nbformat.v4.new_code_cell("1", outputs=outputs, metadata={"tags": ["a"], "other": 1})
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {}})
+    clean(notebook)
+    assert "widgets" not in notebook.metadata
+    assert notebook.cells[0].metadata == {"tags": ["a"]}
+    kept = notebook.cells[0].outputs
+    assert [o.get("text") or o["data"]["text/plain"] for o in kept] == ["done\n", "<A>"]
+
+
+def test_readme_names_every_lesson():
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert all(f"notebooks/{path.name}" in readme for path in PATHS)

@@ -1,0 +1,96 @@
+"""f, mu, log_var -> the gradient of E[f(z)], one estimate a sample: score function and reparameterized.
+
+z ~ N(mu, diag(exp(log_var))), mu and log_var (L,); f takes K samples (K, L) at once and gives one
+number for each, (K,), from that sample alone. The mean over K estimates the gradient, the variance
+over K tells how well (lesson 04).
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae_lessons.gaussian import reparameterize
+
+
+class Gradients(NamedTuple):
+    """One estimate a sample of the gradient of E[f(z)], in units of f for each unit of the parameter."""
+
+    mu: Tensor  # (K, L)
+    log_var: Tensor  # (K, L)
+
+
+def score_function_gradient(f, mu, log_var, samples, baseline=0.0, generator=None):
+    """Gradients of E[f(z)] from the values of f alone, f, (L,), (L,), K -> two of (K, L).
+
+    (f(z) - baseline) * dlog q(z)/dmu,       dlog q/dmu      = eps / sigma
+    (f(z) - baseline) * dlog q(z)/dlog_var,  dlog q/dlog_var = (eps^2 - 1) / 2
+
+    Unbiased for any f, with or without a derivative, and any `baseline` that does not see the sample:
+    a number, or "others", the mean of f over the other K - 1 samples. Raises TypeError or ValueError on
+    shapes, samples or a baseline that cannot be. (Williams 1992; Mnih & Rezende 2016)
+    """
+    _check(f, mu, log_var, samples)
+    _check_baseline(baseline, samples)
+    with torch.no_grad():
+        sigma = torch.exp(log_var / 2)
+        eps = torch.randn(samples, len(mu), generator=generator, device=mu.device, dtype=mu.dtype)
+        value = _value(f, mu + sigma * eps)
+        if baseline == "others":
+            baseline = (value.sum() - value) / (samples - 1)
+        weight = (value - baseline)[:, None]
+        return Gradients(weight * eps / sigma, weight * (eps**2 - 1) / 2)
+
+
+def reparameterized_gradient(f, mu, log_var, samples, generator=None):
+    """Gradients of E[f(z)] through the sample, f, (L,), (L,), K -> two of (K, L).
+
+    df/dz * dz/dmu,       dz/dmu      = 1
+    df/dz * dz/dlog_var,  dz/dlog_var = sigma * eps / 2
+
+    Unbiased where f is continuous and differentiable almost everywhere; a step in f is not seen. Raises
+    TypeError or ValueError on shapes or samples that cannot be, and where f(z) is cut off from z.
+    (Kingma & Welling 2014; Mohamed et al. 2020)
+    """
+    _check(f, mu, log_var, samples)
+    with torch.enable_grad():
+        rows = [t.detach().expand(samples, -1).clone().requires_grad_() for t in (mu, log_var)]
+        value = _value(f, reparameterize(*rows, generator=generator))
+        found = [None, None]
+        if value.requires_grad:
+            found = torch.autograd.grad(value.sum(), rows, allow_unused=True)
+    if found[0] is None:
+        raise ValueError("f(z) must be differentiable in z, but no gradient comes back from it.")
+    return Gradients(*found)
+
+
+def _value(f, z):
+    value = f(z)
+    if not isinstance(value, Tensor) or value.shape != z.shape[:1]:
+        came = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise ValueError(f"f must turn z {tuple(z.shape)} into {tuple(z.shape[:1])}, but it gave {came}.")
+    return value
+
+
+def _check(f, mu, log_var, samples):
+    if not callable(f):
+        raise TypeError(f"f must be a function of z, not {type(f).__name__}.")
+    for name, value in (("mu", mu), ("log_var", log_var)):
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            kind = getattr(value, "dtype", type(value).__name__)
+            raise TypeError(f"{name} must be a tensor of floating point, not {kind}.")
+    if mu.ndim != 1 or mu.shape != log_var.shape:
+        raise ValueError(
+            f"mu and log_var must both be (L,), but they are {tuple(mu.shape)} and {tuple(log_var.shape)}."
+        )
+    if type(samples) is not int or samples < 1:
+        raise ValueError(f"samples must be a whole number, at least 1, not {samples!r}.")
+
+
+def _check_baseline(baseline, samples):
+    number = isinstance(baseline, (int, float)) and math.isfinite(baseline)
+    if not number and baseline != "others":
+        raise ValueError(f'baseline must be a number or "others", not {baseline!r}.')
+    if baseline == "others" and samples < 2:
+        raise ValueError('baseline="others" needs two samples at least, but samples is 1.')
