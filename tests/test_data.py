@@ -101,6 +101,18 @@ def test_first_takes_the_same_rows_of_everything():
     assert (len(bare), bare.y, bare.factors) == (2, None, None)
 
 
+def test_choose_takes_different_rows_at_random_and_always_the_same():
+    split = a_split()
+    chosen = split.choose(4)
+    rows = [(split.pixels.flatten(1) == row).all(1).nonzero().item() for row in chosen.pixels.flatten(1)]
+    assert len(set(rows)) == 4
+    assert rows != sorted(rows)
+    assert torch.equal(chosen.pixels, split.pixels[rows])
+    assert torch.equal(chosen.y, split.y[rows])
+    assert torch.equal(chosen.pixels, split.choose(4).pixels)
+    assert split.choose(6) is split
+
+
 def test_to_moves_everything():
     moved = Data(a_split(), Split(a_split().pixels), "mine").to("meta")
     assert moved.name == "mine"
@@ -205,12 +217,12 @@ def test_digits_from_the_cache_are_those_drawn(digits):
     assert equal(*digits)
 
 
-def test_the_limits_keep_the_first_images(few):
+def test_the_limits_choose_images(few):
     whole = load()
     part = load(train=7, test=3)
     assert (len(part.train), len(part.test)) == (7, 3)
-    assert torch.equal(part.train.pixels, whole.train.pixels[:7])
-    assert torch.equal(part.test.factors.slant, whole.test.factors.slant[:3])
+    assert torch.equal(part.train.pixels, whole.train.choose(7).pixels)
+    assert torch.equal(part.test.factors.slant, whole.test.choose(3).factors.slant)
     more = load(train=1_000)
     assert (len(more.train), len(more.test)) == (30, 10)
 
@@ -273,13 +285,12 @@ def test_old_versions_are_removed_from_the_cache_and_nothing_else(few, monkeypat
     for name in others:
         (few / name).write_bytes(b"")
     load()
-    first = {path.name for path in few.iterdir()} - set(others[1:])
-    assert len(first) == 1
+    first = {path.name for path in few.iterdir()}
     monkeypatch.setattr(data, "TEST", 11)
     assert len(load().test) == 11
-    second = {path.name for path in few.iterdir()} - set(others[1:])
-    assert len(second) == 1
-    assert first != second
+    second = {path.name for path in few.iterdir()}
+    assert first & second == set(others[1:])
+    assert len(first) == len(second) == len(others)
 
 
 def test_digits_do_not_import_torchvision(digits, cache):
@@ -383,8 +394,8 @@ def test_files_in_torchvisions_layout_are_read(small, tmp_path, name):
     assert_is(loaded, small)
     assert_is(load(name, folder=str(tmp_path)), small)
     part = load(name, folder=tmp_path, train=12, test=5)
-    assert torch.equal(part.train.y, loaded.train.y[:12])
-    assert torch.equal(part.test.pixels, loaded.test.pixels[:5])
+    assert torch.equal(part.train.y, loaded.train.choose(12).y)
+    assert torch.equal(part.test.pixels, loaded.test.choose(5).pixels)
 
 
 def test_the_environment_chooses_the_data_and_the_folder(small, few, monkeypatch, tmp_path, name):

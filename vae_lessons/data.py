@@ -70,11 +70,26 @@ class Split:
         mean = self.pixels.mean(0, dtype=torch.promote_types(self.pixels.dtype, torch.float32))
         return mean / 255 if self.pixels.dtype == torch.uint8 else mean
 
+    def at(self, index):
+        """The images at an index tensor or slice, with what is known about them."""
+        y = None if self.y is None else self.y[index]
+        factors = None if self.factors is None else Factors(*(f[index] for f in self.factors))
+        return Split(self.pixels[index], y, factors)
+
     def first(self, n):
         """The first n images, or all where there are fewer."""
-        y = None if self.y is None else self.y[:n]
-        factors = None if self.factors is None else Factors(*(f[:n] for f in self.factors))
-        return Split(self.pixels[:n], y, factors)
+        return self.at(slice(n))
+
+    def choose(self, n, seed=0):
+        """n images chosen at random, always the same ones; all, in their order, where there are fewer.
+
+        The first images of a set need not be like the rest: in MNIST's test set the first half is
+        neater handwriting than the second (LeCun et al. 1998).
+        """
+        if n >= len(self):
+            return self
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        return self.at(order[:n].to(self.pixels.device))
 
     def to(self, device):
         """The same images on a device."""
@@ -102,7 +117,7 @@ def load(name=None, train=None, test=None, device="cpu", folder=None):
     that this package draws, 18,000 + 2,000 images with known factors, from no file and no network.
     "mnist" (LeCun et al. 1998) and "fashion" (Xiao et al. 2017) are read by torchvision from
     `folder`, or the variable VAE_LESSONS_DATA_DIR, or the user's cache folder, and downloaded to
-    there once where they are missing. `train` and `test` keep only the first so many images.
+    there once where they are missing. `train` and `test` choose so many images at random, always the same.
     Raises ValueError on an unknown name or count, RuntimeError where the images cannot be had.
     """
     where = "VAE_LESSONS_DATA" if name is None else "name"
@@ -118,7 +133,7 @@ def load(name=None, train=None, test=None, device="cpu", folder=None):
     else:
         folder = folder or os.environ.get("VAE_LESSONS_DATA_DIR") or _cache() / "torchvision"
         splits = (_torchvision(name, Path(folder).expanduser(), part) for part in (True, False))
-    splits = [split if n is None else split.first(n) for split, n in zip(splits, (train, test), strict=True)]
+    splits = [split if n is None else split.choose(n) for split, n in zip(splits, (train, test), strict=True)]
     return Data(*(split.to(device) for split in splits), name)
 
 
