@@ -244,7 +244,7 @@ def steps(threads):  # the times of 40, or as many as 0.4 seconds have room for
     return [step() for i in range(40) if i == 0 or time.perf_counter() < end]
 
 alone, beside, single = [], [], []
-for _ in range(int(os.environ["ROUNDS"])):  # in turns, so that other work on the machine meets all three alike
+for _ in range(int(os.environ["ROUNDS"])):  # in turns: other work here meets all three alike
     alone += steps(threads)
     busy = subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE)
     try:

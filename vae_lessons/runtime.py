@@ -127,6 +127,6 @@ def describe():
     device = resolve_device()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
     return (
-        f"PyTorch {torch.__version__} on {name}, {torch.get_num_threads()} threads "
+        f"PyTorch {torch.__version__} on {name}, {torch.get_num_threads()} thread(s) "
         f"for the {available_cpus()} CPUs it may use (of {os.cpu_count()})."
     )
