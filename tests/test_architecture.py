@@ -12,11 +12,11 @@ HOUSE = Path(__file__).parents[1] / "vae_lessons"
 
 # A room may import those before it. Some are not built yet.
 ORDER = (
-    "runtime", "files", "handwriting", "data", "gaussian", "estimators", "model", "losses", "train",
-    "measures", "evidence", "claims", "plots", "explorers", "check", "checks",
+    "runtime", "files", "handwriting", "data", "gaussian", "estimators", "pca", "model", "losses", "history",
+    "train", "measures", "evidence", "claims", "plots", "explorers", "check", "checks",
 )  # fmt: skip
 FILES = sorted(HOUSE.rglob("*.py"))
-LIMIT = 270  # lines
+LIMIT = 260  # lines
 
 
 def name_of(path):

@@ -140,3 +140,68 @@ def test_slant_of_a_leaning_line(lean):
         x[0, 0, row, left + 1] = at - left
     assert measures.slant(x).item() == pytest.approx(lean, abs=1e-4)
     assert measures.slant(torch.zeros(1, 1, 5, 5)).item() == 0
+
+
+def random_matrix(rows, columns, seed=0):
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 1e-5, 1.0, 30.0, 60.0, 89.9, 90.0])
+def test_a_plane_turned_about_a_line_has_that_angle(degrees):
+    turn = torch.tensor(degrees, dtype=torch.float64).deg2rad()
+    flat = torch.eye(3, dtype=torch.float64)[:, :2]
+    tilted = torch.stack([torch.tensor([1.0, 0, 0]), torch.stack([0 * turn, turn.cos(), turn.sin()])], dim=1)
+    angles = measures.principal_angles(flat, tilted)
+    torch.testing.assert_close(angles, torch.tensor([0.0, degrees]), atol=1e-9, rtol=1e-5)
+
+
+def test_principal_angles_are_those_that_the_spaces_were_built_with():
+    angles = torch.tensor([5.0, 40.0, 75.0], dtype=torch.float64)
+    frame = torch.linalg.qr(random_matrix(9, 6))[0]
+    a = frame[:, :3]
+    b = a * angles.deg2rad().cos() + frame[:, 3:] * angles.deg2rad().sin()
+    mixed_a, mixed_b = a @ random_matrix(3, 3, 1), b @ random_matrix(3, 3, 2)
+    torch.testing.assert_close(measures.principal_angles(mixed_a, mixed_b), angles.float())
+    torch.testing.assert_close(measures.principal_angles(mixed_b, -7 * mixed_a), angles.float())
+    torch.testing.assert_close(measures.principal_angles(mixed_a.float(), b.float()), angles.float())
+
+
+def test_a_space_within_another_is_at_no_angle_to_it():
+    a = random_matrix(8, 4)
+    assert measures.principal_angles(a, a @ random_matrix(4, 2, 1)).tolist() == pytest.approx(
+        [0, 0], abs=1e-9
+    )
+    assert measures.principal_angles(a[:, :1], a).tolist() == pytest.approx([0], abs=1e-9)
+
+
+def test_the_largest_principal_angle_bounds_every_direction_of_the_smaller_space():
+    a, b = random_matrix(7, 3), random_matrix(7, 2, 1)
+    largest = measures.principal_angles(a, b)[-1]
+    direction = b @ random_matrix(2, 5000, 2)
+    inside = a @ torch.linalg.lstsq(a, direction).solution
+    angle = torch.acos(inside.norm(dim=0) / direction.norm(dim=0)).rad2deg()
+    assert angle.max() <= largest + 1e-4
+    assert angle.max() > largest - 0.1
+
+
+BAD_SPACES = {
+    "other D": ((3, 2), (4, 2), "must be"),
+    "a vector": ((3,), (3, 1), "must be"),
+    "no columns": ((3, 0), (3, 1), "a must hold"),
+    "more columns than D": ((3, 2), (3, 4), "columns of b"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SPACES)
+def test_principal_angles_refuse_what_is_no_pair_of_spaces(name):
+    a, b, words = BAD_SPACES[name]
+    eye = torch.eye(5)
+    a, b = (eye[: size[0], : size[1]] if len(size) == 2 else eye[0, : size[0]] for size in (a, b))
+    with pytest.raises(ValueError, match=words):
+        measures.principal_angles(a, b)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, torch.nan, torch.inf])
+def test_principal_angles_refuse_columns_that_depend_on_each_other(value):
+    with pytest.raises(ValueError, match="b must"):
+        measures.principal_angles(torch.eye(3)[:, :2], torch.full((3, 2), value))

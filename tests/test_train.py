@@ -15,8 +15,9 @@ from torch.distributions import Normal
 
 from vae_lessons import handwriting
 from vae_lessons.data import Data, Split, load
+from vae_lessons.history import Diverged, History, Scores
 from vae_lessons.model import VAE, Autoencoder
-from vae_lessons.train import Diverged, History, Scores, evaluate, fit, terms
+from vae_lessons.train import evaluate, fit, terms
 
 TRAIN, TEST = 500, 100
 SMALL = {"latent": 3, "hidden": (32,)}

@@ -1,6 +1,7 @@
-"""Diagonal Gaussians: mu, log_var -> samples, log-density, KL. The maths of lessons 03 to 05.
+"""Gaussians: their parameters -> samples, log-density, KL. The maths of lessons 03 to 05.
 
-The letters are the lessons': q(z|x) = N(mu, diag(exp(log_var))), log_var = log sigma^2, both (B, L).
+The letters are the lessons': q(z|x) = N(mu, diag(exp(log_var))), log_var = log sigma^2, both (B, L), one
+diagonal cloud for each image. One cloud that may lean has a mean (L,) and a full covariance (L, L).
 """
 
 import math
@@ -56,6 +57,86 @@ def kl_diagonal(mu_q, log_var_q, mu_p, log_var_p):
     _same_shape(mu_q=mu_q, log_var_q=log_var_q, mu_p=mu_p, log_var_p=log_var_p)
     moved = (log_var_q - log_var_p).exp() + (mu_q - mu_p) ** 2 * torch.exp(-log_var_p)
     return (log_var_p - log_var_q + moved - 1).sum(-1) / 2
+
+
+def sample_cloud(n, mean, covariance, generator=None):
+    """n draws from N(mean, covariance), n, (L,), (L, L) -> (n, L), through which gradients reach both.
+
+    z = mean + A eps,  A A^T = covariance,  eps ~ N(0, I),  A the Cholesky factor (lower triangle)
+
+    because the covariance of A eps is A E[eps eps^T] A^T. eps is drawn, from `generator` if given.
+    Raises TypeError or ValueError if n is no count, the shapes do not fit, or covariance is not symmetric
+    and positive definite. (Gentle 2003, Random Number Generation and Monte Carlo Methods)
+    """
+    if type(n) is not int or n < 1:
+        raise ValueError(f"n must be a whole number of draws, at least 1, not {n!r}.")
+    _floating(mean=mean, covariance=covariance)
+    a = _cholesky(mean, covariance)
+    eps = torch.randn(n, len(mean), generator=generator, device=mean.device, dtype=mean.dtype)
+    return mean + eps @ a.T
+
+
+def log_density_full(x, mean, covariance):
+    """log N(x; mean, covariance) of each row of x, (B, L), (L,), (L, L) -> (B,), in nats.
+
+    log N = -1/2 [ L log 2 pi + log det covariance + (x - mean)^T covariance^-1 (x - mean) ]
+
+    Raises TypeError or ValueError if the shapes do not fit, or covariance is not symmetric and positive
+    definite. (Bishop 2006, section 2.3)
+    """
+    _floating(x=x, mean=mean, covariance=covariance)
+    a = _cholesky(mean, covariance)
+    if x.ndim != 2 or x.shape[1] != len(mean):
+        raise ValueError(f"x must be (B, {len(mean)}), as mean is, but it is {tuple(x.shape)}.")
+    eps = torch.linalg.solve_triangular(a, (x - mean).T, upper=False)
+    return -(len(mean) * math.log(2 * math.pi) + _log_det(a) + (eps**2).sum(0)) / 2
+
+
+def kl_full(mean_q, covariance_q, mean_p, covariance_p):
+    """KL(q || p) of two Gaussians with full covariances, (L,), (L, L), (L,), (L, L) -> (), in nats.
+
+    KL = 1/2 [ log det C_p - log det C_q + trace(C_p^-1 C_q) + m^T C_p^-1 m - L ],  m = mean_q - mean_p
+
+    with C_q, C_p the covariances. Raises TypeError or ValueError if the shapes do not fit, or a covariance
+    is not symmetric and positive definite. (Bishop 2006, exercise 2.13)
+    """
+    _floating(mean_q=mean_q, covariance_q=covariance_q, mean_p=mean_p, covariance_p=covariance_p)
+    _same_shape(mean_q=mean_q, mean_p=mean_p)
+    a_q = _cholesky(mean_q, covariance_q, "_q")
+    a_p = _cholesky(mean_p, covariance_p, "_p")
+    moved = torch.cat([a_q, (mean_q - mean_p)[:, None]], dim=1)
+    squares = torch.linalg.solve_triangular(a_p, moved, upper=False).square().sum()
+    return (_log_det(a_p) - _log_det(a_q) + squares - len(mean_q)) / 2
+
+
+def _cholesky(mean, covariance, of=""):
+    """The lower triangle A with A A^T = covariance, once mean and covariance are what they should be."""
+    mean_name, name = f"mean{of}", f"covariance{of}"
+    if mean.ndim != 1 or len(mean) == 0 or covariance.shape != (len(mean), len(mean)):
+        shapes = f"{tuple(mean.shape)} and {tuple(covariance.shape)}"
+        raise ValueError(f"{mean_name} and {name} must be (L,) and (L, L), but they are {shapes}.")
+    a, failed = torch.linalg.cholesky_ex(covariance)
+    lean = (covariance - covariance.T).abs().max()
+    if not lean <= 1e-5 * covariance.abs().max():  # nor if it is NaN
+        raise ValueError(f"{name} must be finite and symmetric, but it is not.")
+    if failed:
+        raise ValueError(f"{name} must be positive definite, or the cloud is flat, but it is not.")
+    return a
+
+
+def _log_det(a):
+    """log det(A A^T), from the factor."""
+    return 2 * a.diagonal().log().sum()
+
+
+def _floating(**tensors):
+    for name, value in tensors.items():
+        kind = getattr(value, "dtype", type(value).__name__)
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            raise TypeError(f"{name} must be a tensor of floating point, not {kind}.")
+        first, wanted = next((other, t.dtype) for other, t in tensors.items())
+        if kind != wanted:
+            raise TypeError(f"{first} and {name} must be of one type, but they are {wanted} and {kind}.")
 
 
 def _same_shape(**tensors):

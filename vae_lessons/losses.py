@@ -77,6 +77,69 @@ def vae_loss(x, logits, mu, log_var, beta=1.0):
     return (nll + beta * kl).mean()
 
 
+def beta_schedule(beta, steps):
+    """The weight of the KL at each of the steps of training, number or function, int -> list of numbers.
+
+    A function is asked for beta(t) at t = i / (steps - 1), so t runs from 0 to 1: a KL warm-up is
+    lambda t: min(1, t / 0.3), which reaches 1 after 30 % of the steps. Raises ValueError if a
+    weight is not a number that is at least 0. (Bowman et al. 2016; Sonderby et al. 2016)
+    """
+    varies = callable(beta)
+    weights = [beta(i / max(steps - 1, 1)) if varies else beta for i in range(steps)]
+    for i, weight in enumerate(weights):
+        if not (isinstance(weight, (int, float)) and 0 <= weight < math.inf):
+            where = f" at step {i + 1} of {steps}" if varies else ""
+            raise ValueError(f"beta must be a number, 0 or more, not {weight!r}{where}.")
+    return weights
+
+
+def free_bits_kl(mu, log_var, floor):
+    """The KL term with `floor` nats a latent dimension free of charge, (B, L), (B, L) -> (), in nats.
+
+    kl = sum_j max(floor, mean over images of KL_j),  KL_j = 1/2 [ mu_j^2 + exp(log_var_j) - 1 - log_var_j ]
+
+    A dimension below the floor has no gradient, so nothing drives it to say less. Raises ValueError
+    if the shapes differ or floor is not a number that is at least 0. (Kingma et al. 2016, section 2.4)
+    """
+    if not 0 <= floor < math.inf:
+        raise ValueError(f"floor must be a number of nats, 0 or more, but it is {floor!r}.")
+    each = kl_standard_normal(mu.unsqueeze(-1), log_var.unsqueeze(-1))  # (B, L)
+    return each.mean(0).clamp(min=floor).sum()
+
+
+def beta_implied(
+    *, pixels, latent, reconstruction="bernoulli", over_pixels="sum", over_latent="sum",
+    weight=1.0, kl_weight=1.0, sigma=1.0,
+):  # fmt: skip
+    """What multiplies the summed KL once the reconstruction is -log p(x|z) per image, -> float.
+
+    loss = weight * r * nll + kl_weight * k * kl + constant,  beta = kl_weight * k / (weight * r)
+
+    `reconstruction` says what a program calls its loss: "bernoulli" (cross-entropy) or "gaussian"
+    (-log p with its own sigma), r = 1; "squared error", r = 2 sigma^2; "half squared error",
+    r = sigma^2, where `sigma` is that of the Gaussian it is read as, 1 unless you know better.
+    `over_pixels` "mean" divides r by `pixels`, `over_latent` "mean" divides k by `latent`. Both terms
+    are means over the batch; if just one is a sum over B images, multiply its weight by B. Raises
+    ValueError on a setting that cannot be. (Higgins et al. 2017, section 3; Rybkin et al. 2021)
+    """
+    scales = {"bernoulli": 1, "gaussian": 1, "squared error": 2 * sigma**2, "half squared error": sigma**2}
+    _one_of("reconstruction", reconstruction, scales)
+    divisors = {}
+    for name, how, size in (("pixels", over_pixels, pixels), ("latent", over_latent, latent)):
+        _one_of(f"over_{name}", how, ("sum", "mean"))
+        if type(size) is not int or size < 1:
+            raise ValueError(f"{name} must be a whole number, at least 1, but it is {size!r}.")
+        divisors[name] = size if how == "mean" else 1
+    for name, value in (("weight", weight), ("sigma", sigma)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a positive number, but it is {value!r}.")
+    if not 0 <= kl_weight < math.inf:
+        raise ValueError(f"kl_weight must be a number, 0 or more, but it is {kl_weight!r}.")
+    if sigma != 1 and "squared" not in reconstruction:
+        raise ValueError(f"sigma says how a squared error is read; {reconstruction!r} has none to read.")
+    return kl_weight / divisors["latent"] / (weight * scales[reconstruction] / divisors["pixels"])
+
+
 def check_pixels(x, likelihood="bernoulli"):
     """Refuse what no likelihood can be trusted on: NaN, and with Bernoulli pixels outside [0, 1].
 
@@ -100,6 +163,11 @@ def _parts(x, logits, mu, log_var):
     if nll.shape != kl.shape:
         raise ValueError(f"mu must be ({len(x)}, L), as x has {len(x)} images, but it is {tuple(mu.shape)}.")
     return nll, kl
+
+
+def _one_of(name, value, choices):
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, but it is {value!r}.")
 
 
 def _bernoulli(x, logits):

@@ -131,6 +131,92 @@ def slant(x):
     return -(shared / torch.einsum("bij,bi->b", ink, dy**2).clamp(min=1e-9))
 
 
+@torch.no_grad()
+def principal_angles(a, b):
+    """The angles between two column spaces, in degrees, (D, L), (D, K) -> (min(L, K),), rising.
+
+    cos angle_i = max of u . v over unit vectors u in span(a), v in span(b), each at right angles to
+    those of the angles before
+
+    All are 0 where one space holds the other. The last is the largest; it is 90 where some direction
+    of the smaller space is at right angles to all of the other. Raises ValueError if the D differ, or
+    the columns of one matrix depend on each other or are not finite. (Bjorck & Golub 1973)
+    """
+    if a.ndim != 2 or b.ndim != 2 or len(a) != len(b):
+        raise ValueError(f"a and b must be (D, L) and (D, K), but are {tuple(a.shape)} and {tuple(b.shape)}.")
+    wide, narrow = sorted((_basis(a, "a"), _basis(b, "b")), key=lambda basis: -basis.shape[1])
+    shared = wide.T @ narrow
+    cosines = torch.linalg.svdvals(shared)
+    sines = torch.linalg.svdvals(narrow - wide @ shared).flip(0)  # exact where the angle is small
+    return torch.atan2(sines, cosines).rad2deg().float().to(a.device)
+
+
+def _basis(matrix, name):
+    """Orthonormal columns with the same span, (D, L) -> (D, L) float64, on the CPU."""
+    matrix = matrix.cpu() if matrix.is_floating_point() else matrix.cpu().double()
+    if matrix.numel() == 0 or not matrix.isfinite().all():
+        raise ValueError(f"{name} must hold finite numbers, at least one, but it does not.")
+    u, s, _ = torch.linalg.svd(matrix.double(), full_matrices=False)
+    smallest = s[0] * max(matrix.shape) * torch.finfo(matrix.dtype).eps  # as matrix_rank has it
+    if len(s) < matrix.shape[1] or s[-1] <= smallest:
+        raise ValueError(f"The columns of {name} must not depend on each other, but they do.")
+    return u
+
+
+class Units(NamedTuple):
+    """Which latent dimensions say something about the image."""
+
+    variance: torch.Tensor  # (L,) over images, of the mean of q(z|x)
+    active: int  # how many of them are above the threshold
+
+
+@torch.no_grad()
+def active_units(model, x, threshold=0.01):
+    """How many latent dimensions tell images apart, (B, *shape) -> Units.
+
+    variance_j = variance over images of mu_j(x);  unit j is active where it is above `threshold`
+
+    Raises ValueError on fewer than two images. (Burda et al. 2016, section 2)
+    """
+    variance = _at_least_two(model.code(x)).var(0)
+    return Units(variance, int((variance > threshold).sum()))
+
+
+class Aggregated(NamedTuple):
+    """The aggregated posterior q(z), the mixture of q(z|x) over images, beside the prior N(0, I)."""
+
+    mean: torch.Tensor  # (L,)
+    sd: torch.Tensor  # (L,)
+    kl: float  # nats
+
+
+@torch.no_grad()
+def aggregated(model, x):
+    """Mean and sd of the aggregated posterior and how far it is from the prior, (B, *shape) -> Aggregated.
+
+    m = mean of mu(x),  C = covariance of mu(x) + diag(mean of sigma^2(x)),  sd = sqrt(diag C)
+    kl = KL( N(m, C) || N(0, I) ) = 1/2 [ trace C + m . m - L - log det C ],  in nats
+
+    `kl` sees the first two moments only. The KL of q(z) itself is larger, by that from q(z) to the
+    Gaussian N(m, C). Raises ValueError on fewer than two images. (Hoffman & Johnson 2016)
+    """
+    noise = torch.Generator(model.device)  # unused, but the caller's random state stays as it was
+    outs = [model(part.to(model.device), generator=noise) for part in x.split(1000)]
+    mu = _at_least_two(torch.cat([out.mu for out in outs])).double()
+    covariance = torch.cov(mu.T).reshape(mu.shape[1], -1)
+    if outs[0].log_var is not None:
+        covariance += torch.cat([out.log_var for out in outs]).double().exp().mean(0).diag()
+    mean, sd = mu.mean(0), covariance.diag().sqrt()
+    kl = (covariance.trace() + mean @ mean - len(mean) - covariance.logdet()) / 2
+    return Aggregated(mean.float().to(x.device), sd.float().to(x.device), kl.item())
+
+
+def _at_least_two(codes):
+    if len(codes) < 2:
+        raise ValueError(f"A variance needs two images at least, but x has {len(codes)}.")
+    return codes
+
+
 def _nearest(a, b):
     """Distance of each row of a to the nearest row of b, (N, D), (M, D) -> (N,)."""
     return torch.cat([torch.cdist(part, b.to(part.device)).amin(1) for part in a.split(1000)])

@@ -3,55 +3,15 @@
 import math
 import sys
 import time
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from tqdm import tqdm
 
 from vae_lessons.gaussian import kl_standard_normal
-from vae_lessons.losses import check_pixels, nll_of
+from vae_lessons.history import Diverged, History, Scores
+from vae_lessons.losses import beta_schedule, check_pixels, free_bits_kl, nll_of
 from vae_lessons.runtime import resolve_device, resolve_seed
-
-
-class Scores(NamedTuple):
-    """Averages over images, in nats per image."""
-
-    nll: float
-    kl: float
-
-    @property
-    def elbo(self):
-        """-(nll + kl), whatever beta the model was trained with."""
-        return -(self.nll + self.kl)
-
-    def __str__(self):
-        return f"nll {self.nll:.1f}, kl {self.kl:.1f}, elbo {self.elbo:.1f} nats per image"
-
-
-@dataclass
-class History:
-    """What `fit` saw: the Scores of each finished epoch.
-
-    Those on `train` are means over the epoch, while the model changed; those on `test` are taken
-    after it. `stopped` says why training ended early, or is None.
-    """
-
-    train: list[Scores] = field(default_factory=list)
-    test: list[Scores] = field(default_factory=list)
-    seconds: float = 0.0
-    stopped: str | None = None
-
-    def __len__(self):
-        return len(self.train)
-
-
-class Diverged(ArithmeticError):
-    """The loss is no longer finite. `history` holds the finished epochs."""
-
-    def __init__(self, message, history):
-        super().__init__(message)
-        self.history = history
 
 
 def terms(model, x, eps=None, generator=None):
@@ -59,14 +19,13 @@ def terms(model, x, eps=None, generator=None):
 
     An autoencoder, which has no q(z|x), has kl = 0.
     """
-    out = model(x, eps, generator)
+    return _terms(model, x, model(x, eps, generator))
+
+
+def _terms(model, x, out):
     nll = nll_of(model, x, out.logits.float())
-    kl = torch.zeros_like(nll) if out.log_var is None else _kl(out)
-    return nll, kl
-
-
-def _kl(out):
-    return kl_standard_normal(out.mu.float(), out.log_var.float())
+    no_kl = out.log_var is None
+    return nll, torch.zeros_like(nll) if no_kl else kl_standard_normal(out.mu.float(), out.log_var.float())
 
 
 def one_cycle(optimizer, peak, steps):
@@ -82,10 +41,12 @@ def one_cycle(optimizer, peak, steps):
 
 def fit(
     model, data, epochs=15, beta=1.0, batch=256, lr=4e-3, device="auto", seed=None,
-    precision="float32", progress=True,
+    precision="float32", progress=True, free_bits=0.0,
 ):  # fmt: skip
     """Train a model by the mean of nll + beta * kl -> History. The model ends up on the device.
 
+    `beta` may be a function of the share of training that is over (`losses.beta_schedule`: KL warm-up);
+    `free_bits` nats of each latent dimension's KL are free of charge (`losses.free_bits_kl`).
     Adam (Kingma & Ba 2015) with a one-cycle learning rate (Smith & Topin 2018) whose peak is `lr`.
     An untrained model first gets the mean image as its output bias (`model.start_at`).
     All data lies on the device and is shuffled by index; the last, smaller batch of an epoch counts
@@ -96,14 +57,15 @@ def fit(
     ValueError or TypeError on a setting or data that cannot be, Diverged when the loss is no longer
     finite: the model then is as it was before that epoch.
     """
-    _check_fit(model, data, epochs, beta, batch, lr, precision)
+    _check_fit(model, data, epochs, free_bits, batch, lr, precision)
+    steps = epochs * math.ceil(len(data.train) / batch)
+    price = iter(beta_schedule(beta, steps)), free_bits
     device, seed = resolve_device(device), resolve_seed(seed)
     model.to(device)
     train, test = data.train.to(device), data.test.to(device)
     if not model.logits_head.bias.any():
         model.start_at(train.mean())
     generator = torch.Generator(device).manual_seed(seed)
-    steps = epochs * math.ceil(len(train) / batch)
     optimizer = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
     schedule = one_cycle(optimizer, lr, steps)
     history, before, start = History(), _copy(model), time.perf_counter()
@@ -113,7 +75,7 @@ def fit(
                 before = _copy(model)
                 order = torch.randperm(len(train), generator=generator, device=device).split(batch)
                 batches = (train.batch(index) for index in order)
-                seen = _epoch(model, batches, beta, optimizer, schedule, generator, precision, bar)
+                seen = _epoch(model, batches, price, optimizer, schedule, generator, precision, bar)
                 scores = evaluate(model, test, seed, precision=precision)
                 _check_finite(seen, scores, model, before, history)
                 sizes = seen.nll.new_tensor([len(index) for index in order]) / len(train)
@@ -137,16 +99,20 @@ class _Seen(NamedTuple):
     rates: list[float]
 
 
-def _epoch(model, batches, beta, optimizer, schedule, generator, precision, bar):
+def _epoch(model, batches, price, optimizer, schedule, generator, precision, bar):
     """The training loop itself; nothing in it waits for a GPU."""
     model.train()
-    seen, rates = [], []
+    seen, rates, (betas, free_bits) = [], [], price
     for x in batches:
         with _autocast(x.device, precision):
-            nll, kl = terms(model, x, generator=generator)
+            out = model(x, generator=generator)
+            nll, kl = _terms(model, x, out)
         nll, kl = nll.mean(), kl.mean()
+        charged = kl
+        if free_bits and out.log_var is not None:
+            charged = free_bits_kl(out.mu.float(), out.log_var.float(), free_bits)
         optimizer.zero_grad()
-        (nll + beta * kl).backward()
+        (nll + next(betas) * charged).backward()
         optimizer.step()
         rates.append(schedule.get_last_lr()[0])
         schedule.step()
@@ -234,11 +200,11 @@ def _summary(history, device):
     return f"{done} in {history.seconds:.1f} s on {device.type}{end}"
 
 
-def _check_fit(model, data, epochs, beta, batch, lr, precision):
+def _check_fit(model, data, epochs, free_bits, batch, lr, precision):
     if type(epochs) is not int or epochs < 1:
         raise ValueError(f"epochs must be a whole number, at least 1, not {epochs!r}.")
-    if not (isinstance(beta, (int, float)) and 0 <= beta < math.inf):
-        raise ValueError(f"beta must be a number, 0 or more, not {beta!r}.")
+    if not (isinstance(free_bits, (int, float)) and 0 <= free_bits < math.inf):
+        raise ValueError(f"free_bits must be a number of nats, 0 or more, not {free_bits!r}.")
     if not (isinstance(lr, (int, float)) and 0 < lr < math.inf):
         raise ValueError(f"lr must be a positive number, not {lr!r}.")
     if not all(hasattr(getattr(data, part, None), "pixels") for part in ("train", "test")):

@@ -1,0 +1,253 @@
+"""Worlds whose log p(x) is known exactly, and the evidence meter that holds a learner's loss against it.
+
+A world is a model with nothing left to learn: z ~ N(0, I_L) is decoded, x is drawn from p(x|z). Each has
+`latent` (L), `sample`, `decode` and `log_evidence`, and computes in float64.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae_lessons.gaussian import log_density_full, reparameterize
+from vae_lessons.losses import bernoulli_nll, gaussian_nll
+
+
+class Cloud(NamedTuple):
+    """p(z|x) of B images in a linear-Gaussian world: it moves with x and keeps its shape."""
+
+    mu: Tensor  # (B, L)
+    covariance: Tensor  # (L, L)
+
+
+class LinearGaussian:
+    """z ~ N(0, I_L), x = W z + b + sigma_x * noise: probabilistic PCA. W (D, L), b (D,), sigma_x scalar.
+
+    log p(x) and p(z|x) are Gaussian, in closed form; p(z|x) is a diagonal cloud only if the columns of W
+    are at right angles. b is 0 unless given. Raises ValueError on shapes that do not fit, and if sigma_x
+    is not a positive number. (Tipping & Bishop 1999)
+    """
+
+    def __init__(self, W, b=None, sigma_x=1.0):
+        self.W = torch.as_tensor(W, dtype=torch.float64)
+        if self.W.ndim != 2 or 0 in self.W.shape:
+            raise ValueError(f"W must be (D, L), but it is {tuple(self.W.shape)}.")
+        pixels, self.latent = self.W.shape
+        self.b = torch.as_tensor([0.0] * pixels if b is None else b, dtype=torch.float64)
+        if self.b.shape != (pixels,):
+            raise ValueError(f"b must be ({pixels},), as W has {pixels} rows, not {tuple(self.b.shape)}.")
+        self.sigma_x = _positive("sigma_x", sigma_x)
+
+    @classmethod
+    def random(cls, latent=2, pixels=6, sigma_x=0.5, seed=0):
+        """A world whose columns of W are at right angles and 1 to 2 long, numbers -> LinearGaussian.
+
+        Raises ValueError unless latent is a whole number from 1 to pixels.
+        """
+        if type(latent) is not int or type(pixels) is not int or not 1 <= latent <= pixels:
+            raise ValueError(f"latent must be a whole number from 1 to pixels = {pixels!r}, not {latent!r}.")
+        noise = _normal(pixels, latent + 1, torch.Generator().manual_seed(seed))
+        W = torch.linalg.qr(noise[:, 1:]).Q * torch.linspace(1, 2, latent, dtype=torch.float64)
+        return cls(W, noise[:, 0], sigma_x)
+
+    def decode(self, z):
+        """The mean of p(x|z), (B, L) -> (B, D). Raises ValueError on another shape."""
+        return _rows("z", z, self.latent) @ self.W.T + self.b
+
+    def sample(self, n, generator=None):
+        """n images, each from a z of its own, int -> (n, D). Raises ValueError if n is no count."""
+        mean = self.decode(_normal(n, self.latent, generator))
+        return mean + self.sigma_x * _normal(*mean.shape, generator)
+
+    def log_evidence(self, x):
+        """log p(x) = log N(x; b, W W^T + sigma_x^2 I), (B, D) -> (B,), in nats.
+
+        Raises ValueError on another shape, TypeError unless float64. (Tipping & Bishop 1999, equation 3)
+        """
+        noise = self.sigma_x**2 * torch.eye(len(self.b), dtype=torch.float64)
+        return log_density_full(x, self.b, self.W @ self.W.T + noise)
+
+    def posterior(self, x):
+        """p(z|x), (B, D) -> Cloud.
+
+        covariance = (I + W^T W / sigma_x^2)^-1,  mu = covariance W^T (x - b) / sigma_x^2
+
+        Raises ValueError on another shape. (Tipping & Bishop 1999, equation 7)
+        """
+        precision = torch.eye(self.latent, dtype=torch.float64) + self.W.T @ self.W / self.sigma_x**2
+        covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
+        centred = _rows("x", x, len(self.b)) - self.b
+        return Cloud(centred @ self.W @ covariance / self.sigma_x**2, covariance)
+
+    def elbo(self, x, mu, covariance):
+        """The ELBO of q = N(mu, covariance), no sampling, (B, D), (B, L), (B or 1, L, L) -> (B,), in nats.
+
+        log p(x|z = mu) - trace(W covariance W^T) / (2 sigma_x^2) - KL(q || N(0, I))
+
+        Gradients reach mu and covariance. Raises ValueError on shapes that do not fit.
+        """
+        if covariance.ndim != 3 or covariance.shape[1:] != (self.latent, self.latent):
+            size = f"{self.latent}, {self.latent}"
+            raise ValueError(f"covariance must be (B, {size}), but it is {tuple(covariance.shape)}.")
+        spread = torch.einsum("di,bij,dj->b", self.W, covariance, self.W) / (2 * self.sigma_x**2)
+        trace = covariance.diagonal(dim1=1, dim2=2).sum(1)
+        kl = (trace + (mu**2).sum(1) - self.latent - torch.logdet(covariance)) / 2
+        return -gaussian_nll(x, self.decode(mu), self.sigma_x) - spread - kl
+
+
+def arc(z):
+    """A point on the unit circle, 1.2 radians a unit of z from the top, (B, 1) -> (B, 2)."""
+    return torch.cat([torch.sin(1.2 * z), torch.cos(1.2 * z)], dim=1)
+
+
+def thermometer(z):
+    """Logits of a row of 12 binary pixels that is inked from the left up to z, (B, 1) -> (B, 12)."""
+    return 3 * (z - torch.linspace(-2, 2, 12, dtype=z.dtype))
+
+
+class Curve:
+    """One latent number, z ~ N(0, 1), whose decoder draws a curve; integrals over z are computed.
+
+    `decode` turns z (B, 1) into (B, D): with likelihood "gaussian" the mean of N(x; decode(z), sigma_x^2 I),
+    with "bernoulli" the logits of binary pixels. Raises ValueError on another likelihood, and if sigma_x
+    is not a positive number.
+    """
+
+    latent = 1
+
+    def __init__(self, decode=arc, likelihood="gaussian", sigma_x=0.3):
+        if likelihood not in ("gaussian", "bernoulli"):
+            raise ValueError(f'likelihood must be "gaussian" or "bernoulli", not {likelihood!r}.')
+        self.decode, self.likelihood = decode, likelihood
+        self.sigma_x = _positive("sigma_x", sigma_x)
+
+    def sample(self, n, generator=None):
+        """n images, each from a z of its own, int -> (n, D). Raises ValueError if n is no count."""
+        out = self.decode(_normal(n, 1, generator))
+        if self.likelihood == "bernoulli":
+            return torch.bernoulli(out.sigmoid(), generator=generator)
+        return out + self.sigma_x * _normal(*out.shape, generator)
+
+    def log_joint(self, x, z):
+        """log p(x, z) = log p(x|z) + log N(z; 0, 1) at K values, (B, D), (B or 1, K) -> (B, K), in nats."""
+        out = self.decode(z.reshape(-1, 1)).unflatten(0, z.shape)
+        x, out = (t.flatten(0, 1) for t in torch.broadcast_tensors(_rows("x", x, out.shape[2])[:, None], out))
+        gaussian = self.likelihood == "gaussian"
+        nll = gaussian_nll(x, out, self.sigma_x) if gaussian else bernoulli_nll(x, out)
+        return -nll.view(-1, z.shape[1]) - (z**2 + math.log(2 * math.pi)) / 2
+
+    def log_evidence(self, x):
+        """log p(x) = log of the integral of p(x, z) over z, (B, D) -> (B,), in nats.
+
+        By the trapezoid rule at 1,001 points, right to rounding unless p(x|z) is narrower in z than 0.03.
+        """
+        z = torch.linspace(-9, 9, 1001, dtype=torch.float64)[None]
+        parts = [torch.logsumexp(self.log_joint(part, z), 1) for part in x.split(100)]
+        return torch.cat(parts) + math.log(z[0, 1] - z[0, 0])
+
+    def log_posterior(self, x, z):
+        """log p(z|x) = log p(x, z) - log p(x) at K values, (B, D), (B or 1, K) -> (B, K), in nats."""
+        return self.log_joint(x, z) - self.log_evidence(x)[:, None]
+
+    def elbo(self, x, mu, sigma):
+        """The ELBO of q = N(mu, sigma^2), no sampling, (B, D), (B,), (B,) -> (B,), in nats.
+
+        E_q[ log p(x, z) - log q(z) ], by the trapezoid rule at 181 points from mu - 9 sigma to mu + 9 sigma.
+        Gradients reach mu and sigma. Raises ValueError on other shapes or a sigma that is not positive.
+        """
+        if not mu.shape == sigma.shape == x.shape[:1]:
+            raise ValueError(f"mu {tuple(mu.shape)} and sigma {tuple(sigma.shape)} must be ({len(x)},).")
+        if not (sigma > 0).all():
+            raise ValueError(f"sigma must be positive, but the least is {sigma.min():.3g}.")
+        eps = torch.linspace(-9, 9, 181, dtype=torch.float64)
+        q = torch.softmax(-(eps**2) / 2, 0)
+        entropy = sigma.log() + math.log(2 * math.pi * math.e) / 2
+        return self.log_joint(x, mu[:, None] + sigma[:, None] * eps) @ q + entropy
+
+
+class Reading(NamedTuple):
+    """What the evidence meter shows, means over held-out images, in nats per image."""
+
+    claimed: float  # what the loss says is a lower bound
+    exact: float  # log p(x)
+    error: float  # standard error of the gap
+
+    @property
+    def gap(self):
+        """log p(x) - claimed: what a bound leaves open. Below zero the loss is no bound."""
+        return self.exact - self.claimed
+
+    @property
+    def too_much(self):
+        """Whether more is claimed than there is, by over four standard errors, or no number at all."""
+        return not self.gap >= -4 * self.error
+
+    def __str__(self):
+        end = ": more than there is" if self.too_much else ""
+        return f"claims {self.claimed:.2f} nats, log p(x) is {self.exact:.2f}, gap {self.gap:.2f}{end}"
+
+
+def measure(elbo, world=None, steps=600, seed=0):
+    """Put elbo(x, decoded, mu, log_var) -> (B,) on the evidence meter, function -> Reading.
+
+    Trains q(z|x) = N(A x + c, diag exp(log_var)), with A, c and log_var free, by the gradient of elbo on
+    images of `world`, LinearGaussian.random() unless given; `decoded` is world.decode of one sample z:
+    means, or logits. Then compares elbo on 2,000 other images, 32 samples each, with log p(x). A right ELBO
+    ends near gap 0 if q can reach the posterior, and never below it by more than sampling's error. elbo may
+    also give its mean, (). Raises TypeError or ValueError if it gives no such tensor, or has no gradient.
+    """
+    world = LinearGaussian.random() if world is None else world
+    if type(steps) is not int or steps < 1:
+        raise ValueError(f"steps must be a whole number, at least 1, not {steps!r}.")
+    generator = torch.Generator().manual_seed(seed)
+    x = world.sample(2_000, generator)
+    sizes = (x.shape[1], world.latent), (world.latent,), (world.latent,)
+    A, c, log_var = weights = [torch.zeros(size).double().requires_grad_() for size in sizes]
+
+    def claim_of(x):
+        mu = x @ A + c
+        wide = log_var.expand_as(mu)
+        z = reparameterize(mu, wide, generator=generator)
+        return _checked(elbo(x, world.decode(z), mu, wide), len(x))
+
+    adam = torch.optim.Adam(weights, lr=0.1)
+    schedule = torch.optim.lr_scheduler.LinearLR(adam, 1, 0, total_iters=steps)
+    for _ in range(steps):
+        adam.zero_grad()
+        (-claim_of(world.sample(256, generator)).mean()).backward()
+        adam.step()
+        schedule.step()
+    with torch.no_grad():
+        claimed, exact = sum(claim_of(x) for _ in range(32)) / 32, world.log_evidence(x)
+    error = (exact - claimed).std() / math.sqrt(len(x))
+    return Reading(claimed.mean().item(), exact.mean().item(), error.item())
+
+
+def _checked(claimed, images):
+    """What a learner's function gave, once it is a number an image, or one, that can be learned from."""
+    if not isinstance(claimed, Tensor):
+        raise TypeError(f"elbo must return a tensor, but it returned a {type(claimed).__name__}.")
+    if claimed.shape not in ((images,), ()):
+        raise ValueError(f"elbo must return one number an image, ({images},), not {tuple(claimed.shape)}.")
+    if torch.is_grad_enabled() and not claimed.requires_grad:
+        raise ValueError("elbo must depend on its arguments, but no gradient reaches mu or log_var.")
+    return claimed
+
+
+def _rows(name, t, columns):
+    if t.ndim != 2 or t.shape[1] != columns:
+        raise ValueError(f"{name} must be (B, {columns}), but it is {tuple(t.shape)}.")
+    return t
+
+
+def _normal(n, columns, generator=None):
+    if type(n) is not int or n < 1:
+        raise ValueError(f"n must be a whole number of images, at least 1, not {n!r}.")
+    return torch.randn(n, columns, generator=generator, dtype=torch.float64)
+
+
+def _positive(name, value):
+    if not (isinstance(value, (int, float)) and 0 < value < math.inf):
+        raise ValueError(f"{name} must be a positive number, not {value!r}.")
+    return float(value)

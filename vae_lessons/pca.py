@@ -1,0 +1,72 @@
+"""x -> code -> x_hat along straight lines: principal component analysis, by singular value decomposition."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class PCA(NamedTuple):
+    """Principal components, by falling variance: the code z is as long as there are components.
+
+    No flat L-dimensional picture of the data has a smaller squared error. (Eckart & Young 1936)
+    """
+
+    mean: Tensor  # (*shape) of the images
+    components: Tensor  # (L, *shape) orthonormal: of length 1, and at right angles to each other
+    variances: Tensor  # (L,) of the code's numbers, over N images, not N - 1
+    total: Tensor  # () the variance of the images, summed over pixels
+
+    @property
+    def shares(self):
+        """The share of the variance of the images that each component keeps, (L,)."""
+        return self.variances / self.total
+
+    def first(self, latent):
+        """The same with the first `latent` components only. Raises ValueError if it has fewer."""
+        if type(latent) is not int or not 0 <= latent <= len(self.components):
+            raise ValueError(f"latent must be 0 to {len(self.components)}, not {latent!r}.")
+        return self._replace(components=self.components[:latent], variances=self.variances[:latent])
+
+    def encode(self, x):
+        """The code of each image, (B, *shape) -> (B, L). Raises ValueError on another shape.
+
+        z = (x - mean) components^T
+        """
+        if x.shape[1:] != self.mean.shape:
+            raise ValueError(f"x must be (B, *{tuple(self.mean.shape)}), but it is {tuple(x.shape)}.")
+        return (x - self.mean).flatten(1) @ self.components.flatten(1).T
+
+    def decode(self, z):
+        """The picture of each code, (B, L) -> (B, *shape). Raises ValueError on another L.
+
+        x_hat = mean + z components;  pixels may fall outside [0, 1]
+        """
+        if z.ndim != 2 or z.shape[1] != len(self.components):
+            raise ValueError(f"z must be (B, {len(self.components)}), but it is {tuple(z.shape)}.")
+        return self.mean + (z @ self.components.flatten(1)).unflatten(1, self.mean.shape)
+
+    def reconstruct(self, x):
+        """The picture of each image's code, (B, *shape) -> (B, *shape)."""
+        return self.decode(self.encode(x))
+
+
+def principal_components(x):
+    """Fit all principal components that there are, (N, *shape) -> PCA with L = min(N, pixels).
+
+    x - mean = U S V^T;  components = rows of V^T, variances = S^2 / N
+
+    A component may point either way; here its largest number, by size, is positive. Raises ValueError
+    on fewer than two images, NaN, or infinity, TypeError on whole numbers. (Pearson 1901; Hotelling 1933)
+    """
+    if x.ndim < 2 or len(x) < 2:
+        raise ValueError(f"x must be (N, ...) with two images at least, but it is {tuple(x.shape)}.")
+    if not x.is_floating_point():
+        raise TypeError(f"x must be floating point, as split.x is, but it is {x.dtype}.")
+    if not x.isfinite().all():
+        raise ValueError("x must be finite numbers, but some are NaN or infinite.")
+    mean = x.mean(0)
+    _, s, rows = torch.linalg.svd((x - mean).flatten(1), full_matrices=False)
+    largest = rows.gather(1, rows.abs().argmax(1, keepdim=True))
+    variances = s**2 / len(x)
+    return PCA(mean, (rows * largest.sign()).unflatten(1, mean.shape), variances, variances.sum())
