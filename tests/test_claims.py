@@ -8,9 +8,9 @@ from vae_lessons.claims import claim
 
 
 def test_a_claim_that_holds_shows_number_and_bounds():
-    assert claim("share", 0.4567, above=0.3) == "share: 0.3 < 0.4567"
-    assert claim("gap", -2, below=0) == "gap: -2 < 0"
-    assert claim("ratio", 1, above=0.9, below=1.1) == "ratio: 0.9 < 1 < 1.1"
+    assert claim("share", 0.4567, above=0.3) == "share: 0.4567, above 0.3"
+    assert claim("gap", -2, below=0) == "gap: -2, below 0"
+    assert claim("ratio", 1, above=0.9, below=1.1) == "ratio: 1, above 0.9 and below 1.1"
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,14 @@ def claim(what, value, above=None, below=None):
     if above is None and below is None:
         raise ValueError("A claim needs a bound: above=, below= or both.")
     low, high = -math.inf if above is None else above, math.inf if below is None else below
-    bounds = "" if above is None else f"{above:.4g} < "
-    bounds += f"{value:.4g}" + ("" if below is None else f" < {below:.4g}")
+    sides = [
+        f"{side} {bound:.4g}" for side, bound in (("above", above), ("below", below)) if bound is not None
+    ]
+    said = f"{what}: {value:.4g}, {' and '.join(sides)}"
     if path := os.environ.get("VAE_LESSONS_CLAIMS"):
         with open(path, "a") as file:
             row = {"what": what, "value": value, "above": above, "below": below}
             file.write(json.dumps(row) + "\n")
     if not low < value < high:
-        raise AssertionError(f"This claim does not hold here: {what}: {bounds}.")
-    return f"{what}: {bounds}"
+        raise AssertionError(f"This claim does not hold here: {said}.")
+    return said
