@@ -15,10 +15,10 @@ def numbers(text):
 
 def test_the_ten_lines_print_what_the_readme_says(capsys, monkeypatch):
     monkeypatch.delenv("VAE_LESSONS_SEED", raising=False)
-    code, printed = re.search(r"```python\n(.*?)```\n\n((?:    .*\n)+)", README, flags=re.S).groups()
+    code, printed = re.search(r"```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", README, flags=re.S).groups()
     assert len([line for line in code.splitlines() if line]) <= 10
     exec(code, {})
-    got = capsys.readouterr().out.replace("15 epochs in", "15 epochs in", 1)
+    got = capsys.readouterr().out
     assert [len(numbers(line)) for line in got.splitlines()] == [
         len(numbers(line)) for line in printed.strip().splitlines()
     ]
