@@ -293,6 +293,11 @@ def test_free_bits_keep_the_kl_from_going_to_nothing_and_the_history_has_all_of_
     assert held[1].train[-1].kl == pytest.approx(0.9, rel=0.2)  # not floored, not 20 times it
 
 
+def test_the_history_has_the_kl_that_there_is_not_the_free_one(data):
+    history = trained(data, free_bits=50.0)[1]
+    assert 0 < history.train[0].kl < 100  # the floor of three dimensions is 150
+
+
 def test_an_autoencoder_has_no_kl_to_be_free_of(data):
     models = [Autoencoder(**SMALL) for _ in range(2)]
     for model, free_bits in zip(models, (0.0, 0.5), strict=True):
