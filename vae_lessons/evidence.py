@@ -24,9 +24,8 @@ class Cloud(NamedTuple):
 class LinearGaussian:
     """z ~ N(0, I_L), x = W z + b + sigma_x * noise: probabilistic PCA. W (D, L), b (D,), sigma_x scalar.
 
-    log p(x) and p(z|x) are Gaussian, in closed form; p(z|x) is a diagonal cloud only if the columns of W
-    are at right angles. b is 0 unless given. Raises ValueError on shapes that do not fit, and if sigma_x
-    is not a positive number. (Tipping & Bishop 1999)
+    log p(x) and p(z|x) are Gaussian; p(z|x) is a diagonal cloud if the columns of W are at right angles.
+    b None is 0. Raises ValueError on shapes or a sigma_x that cannot be. (Tipping & Bishop 1999)
     """
 
     def __init__(self, W, b=None, sigma_x=1.0):
@@ -110,8 +109,7 @@ class Curve:
     """One latent number, z ~ N(0, 1), whose decoder draws a curve; integrals over z are computed.
 
     `decode` turns z (B, 1) into (B, D): with likelihood "gaussian" the mean of N(x; decode(z), sigma_x^2 I),
-    with "bernoulli" the logits of binary pixels. Raises ValueError on another likelihood, and if sigma_x
-    is not a positive number.
+    with "bernoulli" the logits of binary pixels. Raises ValueError on a setting that cannot be.
     """
 
     latent = 1
@@ -133,8 +131,7 @@ class Curve:
         """log p(x, z) = log p(x|z) + log N(z; 0, 1) at K values, (B, D), (B or 1, K) -> (B, K), in nats."""
         out = self.decode(z.reshape(-1, 1)).unflatten(0, z.shape)
         x, out = (t.flatten(0, 1) for t in torch.broadcast_tensors(_rows("x", x, out.shape[2])[:, None], out))
-        gaussian = self.likelihood == "gaussian"
-        nll = gaussian_nll(x, out, self.sigma_x) if gaussian else bernoulli_nll(x, out)
+        nll = bernoulli_nll(x, out) if self.likelihood == "bernoulli" else gaussian_nll(x, out, self.sigma_x)
         return -nll.view(-1, z.shape[1]) - (z**2 + math.log(2 * math.pi)) / 2
 
     def log_evidence(self, x):
@@ -163,7 +160,8 @@ class Curve:
         eps = torch.linspace(-9, 9, 181, dtype=torch.float64)
         q = torch.softmax(-(eps**2) / 2, 0)
         entropy = sigma.log() + math.log(2 * math.pi * math.e) / 2
-        return self.log_joint(x, mu[:, None] + sigma[:, None] * eps) @ q + entropy
+        pairs = zip(x.split(1000), (mu[:, None] + sigma[:, None] * eps).split(1000), strict=True)
+        return torch.cat([self.log_joint(*pair) for pair in pairs]) @ q + entropy
 
 
 class Reading(NamedTuple):
