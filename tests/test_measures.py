@@ -5,6 +5,7 @@ import torch
 
 from vae_lessons import handwriting, measures
 from vae_lessons.data import Data, Split
+from vae_lessons.measures import nearest
 from vae_lessons.model import VAE, Autoencoder
 
 
@@ -205,3 +206,18 @@ def test_principal_angles_refuse_what_is_no_pair_of_spaces(name):
 def test_principal_angles_refuse_columns_that_depend_on_each_other(value):
     with pytest.raises(ValueError, match="b must"):
         measures.principal_angles(torch.eye(3)[:, :2], torch.full((3, 2), value))
+
+
+def test_nearest_is_the_smallest_distance_of_all_pairs():
+    noise = torch.Generator().manual_seed(0)
+    pictures, images = (torch.rand(n, 1, 4, 5, generator=noise) for n in (1203, 17))
+    all_pairs = (pictures[:, None] - images[None]).flatten(2).norm(dim=2)
+    found = nearest(pictures, images)
+    assert torch.equal(found.index, all_pairs.argmin(1))
+    torch.testing.assert_close(found.distance, all_pairs.amin(1), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(0, 1, 4, 5), (3, 1, 5, 4), (3, 20)])
+def test_nearest_refuses_what_cannot_be_compared(shape):
+    with pytest.raises(ValueError, match="pictures and images must be"):
+        nearest(torch.zeros(2, 1, 4, 5), torch.zeros(shape))

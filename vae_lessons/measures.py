@@ -49,6 +49,28 @@ def own_pictures(model, x, seed=0):
     return torch.cat(parts).to(x.device)
 
 
+class Nearest(NamedTuple):
+    """For each picture, the nearest of some images."""
+
+    distance: torch.Tensor  # (N,) Euclidean, over pixels
+    index: torch.Tensor  # (N,) which of the images it is
+
+
+def nearest(pictures, images):
+    """The nearest image to each picture, (N, *shape), (M, *shape) -> Nearest (N,), (N,).
+
+    distance_n = min over m of | picture_n - image_m |,  index_n = the m where it is reached
+
+    Raises ValueError if there is no image, or the shapes differ.
+    """
+    if len(images) == 0 or pictures.shape[1:] != images.shape[1:]:
+        shapes = f"{tuple(pictures.shape)} and {tuple(images.shape)}"
+        raise ValueError(f"pictures and images must be (N, *shape) and (M, *shape), M >= 1, not {shapes}.")
+    rows = images.to(pictures.device).flatten(1)
+    parts = [torch.cdist(part, rows).min(1) for part in pictures.flatten(1).split(1000)]
+    return Nearest(*(torch.cat(both) for both in zip(*parts, strict=True)))
+
+
 class Yardstick(NamedTuple):
     """A model's own pictures of real images, and how near to them a picture has to be."""
 
@@ -64,7 +86,7 @@ def yardstick(model, data, references=5_000):
     """
     own = own_pictures(model, data.train.batch(slice(references))).flatten(1)
     held_out = own_pictures(model, data.test.x, seed=1).flatten(1)
-    return Yardstick(own, held_out, _nearest(held_out, own).quantile(0.95).item())
+    return Yardstick(own, held_out, nearest(held_out, own).distance.quantile(0.95).item())
 
 
 def completeness(pictures, measure):
@@ -74,7 +96,7 @@ def completeness(pictures, measure):
     best it is 0.95, by the choice of the limit. In pixels it refuses the mean image, a black one, blur
     and the average of two digits only while the latent space is small: lesson 02 shows where it stops.
     """
-    near = _nearest(pictures.flatten(1), measure.own) <= measure.limit
+    near = nearest(pictures.flatten(1), measure.own).distance <= measure.limit
     return near.float().mean().item()
 
 
@@ -84,7 +106,7 @@ def coverage(pictures, measure):
     (N, *shape), Yardstick -> float. A sampler that draws one perfect digit for ever is complete; this
     is what it misses (the idea, with other limits, is the coverage of Naeem et al. 2020).
     """
-    near = _nearest(measure.held_out, pictures.flatten(1)) <= measure.limit
+    near = nearest(measure.held_out, pictures.flatten(1)).distance <= measure.limit
     return near.float().mean().item()
 
 
@@ -215,8 +237,3 @@ def _at_least_two(codes):
     if len(codes) < 2:
         raise ValueError(f"A variance needs two images at least, but x has {len(codes)}.")
     return codes
-
-
-def _nearest(a, b):
-    """Distance of each row of a to the nearest row of b, (N, D), (M, D) -> (N,)."""
-    return torch.cat([torch.cdist(part, b.to(part.device)).amin(1) for part in a.split(1000)])
