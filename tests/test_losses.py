@@ -9,7 +9,15 @@ import torch
 from torch.distributions import Bernoulli, MultivariateNormal, Normal
 
 from vae_lessons.gaussian import kl_standard_normal, log_density, reparameterize
-from vae_lessons.losses import bernoulli_nll, check_pixels, elbo, gaussian_nll, nll_of, vae_loss
+from vae_lessons.losses import (
+    autoencoder_loss,
+    bernoulli_nll,
+    check_pixels,
+    elbo,
+    gaussian_nll,
+    nll_of,
+    vae_loss,
+)
 
 SHAPES = [(1, 1), (5, 3), (4, 1, 6, 6), (2, 3, 4, 5)]
 
@@ -346,3 +354,22 @@ def test_a_beta_that_is_no_weight_is_refused(beta):
 def test_a_sigma_that_is_no_width_is_refused(sigma):
     with pytest.raises(ValueError, match="sigma must be one positive number"):
         gaussian_nll(X, LOGITS, sigma)
+
+
+# ------------------------------------------------------------ the autoencoder's loss
+
+
+def test_the_autoencoders_loss_sums_over_pixels_and_averages_over_images():
+    x = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
+    x_hat = torch.tensor([[0.5, 0.0, 0.0], [0.0, 1.0, 0.0]], requires_grad=True)
+    loss = autoencoder_loss(x, x_hat)
+    assert loss == (0.25 + 1) / 2
+    loss.backward()
+    torch.testing.assert_close(x_hat.grad, x_hat.detach() - x)
+    assert autoencoder_loss(x.view(2, 1, 3, 1), x_hat.view(2, 1, 3, 1)) == loss
+
+
+@pytest.mark.parametrize("shapes", [((2, 3), (2, 4)), ((2, 3), (3,)), ((3,), (3,))])
+def test_the_autoencoders_loss_refuses_shapes_that_differ(shapes):
+    with pytest.raises(ValueError, match="one shape"):
+        autoencoder_loss(*(torch.zeros(shape) for shape in shapes))

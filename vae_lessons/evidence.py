@@ -186,12 +186,12 @@ class Reading(NamedTuple):
         return f"claims {self.claimed:.2f} nats, log p(x) is {self.exact:.2f}, gap {self.gap:.2f}{end}"
 
 
-def measure(elbo, world=None, steps=600, seed=0):
+def measure(elbo, world=None, steps=600, seed=0, batch=256, images=2_000, samples=32):
     """Put elbo(x, decoded, mu, log_var) -> (B,) on the evidence meter, function -> Reading.
 
     Trains q(z|x) = N(A x + c, diag exp(log_var)), with A, c and log_var free, by the gradient of elbo on
     images of `world`, LinearGaussian.random() unless given; `decoded` is world.decode of one sample z:
-    means, or logits. Then compares elbo on 2,000 other images, 32 samples each, with log p(x). A right ELBO
+    means, or logits. Then compares elbo on other `images`, `samples` of z each, with log p(x). A right ELBO
     ends near gap 0 if q can reach the posterior, and never below it by more than sampling's error. elbo may
     also give its mean, (). Raises TypeError or ValueError if it gives no such tensor, or has no gradient.
     """
@@ -199,7 +199,7 @@ def measure(elbo, world=None, steps=600, seed=0):
     if type(steps) is not int or steps < 1:
         raise ValueError(f"steps must be a whole number, at least 1, not {steps!r}.")
     generator = torch.Generator().manual_seed(seed)
-    x = world.sample(2_000, generator)
+    x = world.sample(images, generator)
     sizes = (x.shape[1], world.latent), (world.latent,), (world.latent,)
     A, c, log_var = weights = [torch.zeros(size).double().requires_grad_() for size in sizes]
 
@@ -213,11 +213,11 @@ def measure(elbo, world=None, steps=600, seed=0):
     schedule = torch.optim.lr_scheduler.LinearLR(adam, 1, 0, total_iters=steps)
     for _ in range(steps):
         adam.zero_grad()
-        (-claim_of(world.sample(256, generator)).mean()).backward()
+        (-claim_of(world.sample(batch, generator)).mean()).backward()
         adam.step()
         schedule.step()
     with torch.no_grad():
-        claimed, exact = sum(claim_of(x) for _ in range(32)) / 32, world.log_evidence(x)
+        claimed, exact = sum(claim_of(x) for _ in range(samples)) / samples, world.log_evidence(x)
     error = (exact - claimed).std() / math.sqrt(len(x))
     return Reading(claimed.mean().item(), exact.mean().item(), error.item())
 

@@ -8,6 +8,17 @@ import torch.nn.functional as F
 from vae_lessons.gaussian import kl_standard_normal
 
 
+def autoencoder_loss(x, x_hat):
+    """The reconstruction error of an autoencoder, (B, ...), (B, ...) -> (): squared, not in nats.
+
+    loss = mean over images of sum_i (x_i - x_hat_i)^2
+
+    Raises ValueError if the shapes differ. (Hinton & Salakhutdinov 2006)
+    """
+    _same_shape(x, x_hat)
+    return _per_image((x - x_hat) ** 2).mean()
+
+
 def bernoulli_nll(x, logits):
     """-log p(x|z) under a Bernoulli decoder, (B, ...), (B, ...) -> (B,), in nats.
 

@@ -194,13 +194,18 @@ class Units(NamedTuple):
 
 @torch.no_grad()
 def active_units(model, x, threshold=0.01):
-    """How many latent dimensions tell images apart, (B, *shape) -> Units.
+    """How many latent dimensions tell images apart, (B, *shape) -> Units: `units` of the model's codes."""
+    return units(model.code(x), threshold)
+
+
+def units(mu, threshold=0.01):
+    """How many dimensions of the means of q(z|x) vary from image to image, (B, L) -> Units.
 
     variance_j = variance over images of mu_j(x);  unit j is active where it is above `threshold`
 
     Raises ValueError on fewer than two images. (Burda et al. 2016, section 2)
     """
-    variance = _at_least_two(model.code(x)).var(0)
+    variance = _at_least_two(mu).var(0)
     return Units(variance, int((variance > threshold).sum()))
 
 

@@ -45,6 +45,22 @@ def mlp(*sizes):
     return nn.Sequential(*layers)
 
 
+class TwoHeads(nn.Module):
+    """What the hidden layers make of x -> q(z|x), (B, hidden) -> Posterior of (B, latent).
+
+    Both heads are plain linear layers: mu and log_var may be any number. (Kingma & Welling 2014, appendix C)
+    """
+
+    def __init__(self, hidden, latent):
+        super().__init__()
+        self.mu_head = nn.Linear(hidden, latent)
+        self.log_var_head = nn.Linear(hidden, latent)
+
+    def forward(self, h):
+        """The two parameters of q(z|x), (B, hidden) -> Posterior of (B, latent)."""
+        return Posterior(self.mu_head(h), self.log_var_head(h))
+
+
 class Autoencoder(nn.Module):
     """An encoder to a code z of `latent` numbers and a decoder back (Hinton & Salakhutdinov 2006).
 
@@ -161,8 +177,7 @@ class VAE(Autoencoder):
 
     def encode(self, x):
         """q(z|x) of each image, (B, *shape) -> Posterior of (B, L). ValueError on another shape."""
-        h = self.encoder(self._flat(x))
-        return Posterior(self.mu_head(h), self.log_var_head(h))
+        return TwoHeads.forward(self, self.encoder(self._flat(x)))  # the VAE's heads have the same names
 
     @torch.no_grad()
     def code(self, x):
@@ -185,18 +200,15 @@ class VAE(Autoencoder):
 
 
 def _check_settings(latent, hidden, likelihood, sigma, shape):
-    for name, sizes in (("latent", [latent]), ("hidden", hidden), ("shape", shape)):
+    if type(latent) is not int or latent < 1:
+        raise ValueError(f"latent must be a whole number, at least 1, not {latent!r}.")
+    for name, sizes in (("hidden", hidden), ("shape", shape)):
         good = isinstance(sizes, (tuple, list)) and sizes
         if not good or not all(type(size) is int and size > 0 for size in sizes):
-            raise ValueError(
-                f"{name} must be {'a' if name == 'latent' else 'a tuple of'} whole number"
-                f"{'' if name == 'latent' else 's'}, at least 1, "
-                f"not {latent if name == 'latent' else sizes!r}."
-            )
+            raise ValueError(f"{name} must be a tuple of whole numbers, at least 1, not {sizes!r}.")
     if likelihood not in LIKELIHOODS:
         raise ValueError(f"likelihood must be one of {LIKELIHOODS}, not {likelihood!r}.")
-    number = isinstance(sigma, (int, float)) and 0 < sigma < math.inf
-    if sigma != "learned" and not number:
+    if sigma != "learned" and not (isinstance(sigma, (int, float)) and 0 < sigma < math.inf):
         raise ValueError(f'sigma must be a positive number or "learned", not {sigma!r}.')
     if likelihood == "bernoulli" and sigma != 1.0:
         raise ValueError("A Bernoulli likelihood has no sigma; leave it out.")

@@ -1,0 +1,61 @@
+"""A learner's answer -> what they read: the verdict, and the error that stops a graded notebook."""
+
+import html
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+COLOURS = {"untouched": "#94a4a2", "wrong": "#e76300", "right": "#3f90da"}
+
+
+class Unsolved(AssertionError):
+    """An exercise that is untouched or wrong, where VAE_LESSONS_STRICT=1 asks for all to be right."""
+
+    def _render_traceback_(self):
+        """What Jupyter shows in place of a traceback: the sentence alone."""
+        return [f"Unsolved: {self}"]
+
+
+@dataclass
+class Verdict:
+    """What a check says. It displays itself; its picture, if it has one, is drawn when it is looked at."""
+
+    status: str  # "untouched", "wrong" or "right"
+    mistake: str | None  # the catalogue's name for what is wrong, if it is known
+    message: str  # what the learner reads
+    draw: Callable | None = field(default=None, repr=False, compare=False)  # () -> plots.Picture
+
+    @cached_property
+    def picture(self):
+        """The answer beside the target, a plots.Picture, or None."""
+        return self.draw() if self.draw else None
+
+    def __repr__(self):
+        return self.message
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        text = html.escape(self.message).replace("\n", "<br>").replace("    ", "&emsp;")
+        style = f"border-left: 4px solid {COLOURS[self.status]}; padding: 0.3em 0.8em; max-width: 60em"
+        bundle = {"text/plain": self.message, "text/html": f'<div style="{style}">{text}</div>'}
+        if self.picture is not None:
+            drawn = self.picture._repr_mimebundle_()
+            bundle["text/html"] += drawn["text/html"]
+            bundle["image/png"] = drawn["image/png"]
+        return bundle
+
+
+class Words(str):
+    """Text that a cell shows as it is, without quotation marks."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return str(self)
+
+
+def graded(verdict):
+    """The verdict, Verdict -> Verdict; raises Unsolved unless it is right, if VAE_LESSONS_STRICT is 1."""
+    if verdict.status != "right" and os.environ.get("VAE_LESSONS_STRICT") == "1":
+        raise Unsolved(verdict.message)
+    return verdict
