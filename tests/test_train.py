@@ -727,3 +727,26 @@ def test_ten_epochs_on_mnist_give_a_good_bound():
     mnist = load("mnist", folder=FOLDER)
     history = fit(VAE(latent=20), mnist, epochs=10, progress=False)
     assert -history.test[-1].elbo <= 97.5
+
+
+# ---------------------------------------------------------------------------------------- watching
+
+
+def test_a_watcher_sees_each_step_and_changes_nothing(data):
+    seen, (model, twin) = [], (VAE(**SMALL) for _ in range(2))
+    history = fit(model, data, epochs=2, batch=50, watch=lambda history: seen.append(len(history)), **QUIET)
+    assert history.test == fit(twin, data, epochs=2, batch=50, **QUIET).test
+    steps = -(-len(data.train) // 50)
+    assert seen == [0] * steps + [1] * steps
+
+
+def test_a_watcher_may_stop_the_training_and_what_was_learned_stays(data):
+    def watch(history):
+        if len(history) == 1:
+            raise KeyboardInterrupt
+
+    model = VAE(**SMALL)
+    before = [weights.clone() for weights in model.parameters()]
+    history = fit(model, data, epochs=5, batch=50, watch=watch, **QUIET)
+    assert history.stopped == "interrupted after 1 of 5 epochs"
+    assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))

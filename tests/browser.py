@@ -1,0 +1,143 @@
+"""A real browser on a real JupyterLab: start it, open a notebook, run all of it, look at its explorers."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+WINDOW = {"width": 1280, "height": 1000}
+
+
+def chromium():
+    """Where Chromium is, or None."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class Lab:
+    """JupyterLab on this machine, for one folder of notebooks, which it copies; a context manager."""
+
+    def __init__(self, notebooks):
+        self.folder = Path(tempfile.mkdtemp())
+        self.root, self.token = self.folder / "notebooks", secrets.token_hex(8)
+        shutil.copytree(notebooks, self.root, ignore=shutil.ignore_patterns(".*"))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.base = f"http://127.0.0.1:{free.getsockname()[1]}"
+
+    def __enter__(self):
+        home = self.folder / "home"
+        quiet = home / "config" / "labconfig" / "page_config.json"  # no question about news
+        quiet.parent.mkdir(parents=True)
+        quiet.write_text('{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}')
+        cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))  # where the data is
+        settings = home / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+        settings.parent.mkdir(parents=True)
+        settings.write_text('{"windowingMode": "none"}')  # all cells are on the page, seen or not
+        environment = {
+            **os.environ, "HOME": str(home), "XDG_CACHE_HOME": cache, "JUPYTER_CONFIG_DIR": f"{home}/config",
+            "JUPYTER_DATA_DIR": f"{home}/data", "JUPYTER_RUNTIME_DIR": f"{home}/runtime",
+            "JUPYTERLAB_SETTINGS_DIR": f"{home}/settings",
+        }  # fmt: skip
+        port = self.base.rsplit(":", 1)[1]
+        self.log = open(self.folder / "log", "w")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", "--ip=127.0.0.1",
+             f"--port={port}", f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.root}"],
+            cwd=Path(__file__).parents[1], env=environment, stdout=self.log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self._wait(lambda: self.api("") is not None, 90, "JupyterLab did not start")
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(20)
+        self.process.kill()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def api(self, path, method="GET"):
+        """What the server says to a request, or None where it says nothing of use."""
+        request = urllib.request.Request(f"{self.base}/api{path}?token={self.token}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.loads(answer.read() or b"{}")
+        except OSError:
+            return None
+
+    def open(self, page, name):
+        """Open a notebook and wait until its kernel listens."""
+        page.goto(f"{self.base}/lab/tree/{name}?token={self.token}&reset")
+
+        def listens():
+            return any(
+                k["execution_state"] == "idle" and k["connections"] > 0 for k in self.api("/kernels") or []
+            )
+
+        self._wait(listens, 90, "no kernel is idle and connected", page=page)
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        page.wait_for_timeout(1500)
+
+    def run_all(self, page, timeout=240):
+        """Run all cells through the menu and wait until none of them is marked as running."""
+        page.click(".lm-MenuBar-itemLabel:text-is('Run')")
+        page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+        page.wait_for_timeout(1000)
+        running = page.locator(".jp-CodeCell .jp-InputArea-prompt:text-is('[*]:')")
+        self._wait(lambda: running.count() == 0, timeout, "the cells did not finish", page=page)
+        page.wait_for_timeout(1000)
+
+    def words(self):
+        """All that JupyterLab and its kernels have logged."""
+        self.log.flush()
+        return (self.folder / "log").read_text()
+
+    def close_kernels(self):
+        """Shut down all kernels, so that the next notebook has the machine to itself."""
+        for kernel in self.api("/kernels") or []:
+            self.api(f"/kernels/{kernel['id']}", "DELETE")
+
+    def kernel_megabytes(self):
+        """Resident memory of the one kernel that runs."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        kernels = [child for child in children if "ipykernel" in " ".join(child.cmdline())]
+        return sum(child.memory_info().rss for child in kernels) / 2**20
+
+    def _wait(self, ready, seconds, complaint, pause=0.5, page=None):
+        end = time.time() + seconds
+        while time.time() < end:
+            if ready():
+                return
+            page.wait_for_timeout(1000 * pause) if page else time.sleep(pause)
+        raise TimeoutError(f"{complaint} in {seconds} s; JupyterLab's last words: {self.words()[-1500:]}")
+
+
+@contextlib.contextmanager
+def browser():
+    """Chromium without a window -> a function that opens a page."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chrome = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield lambda: chrome.new_page(viewport=WINDOW)
+        chrome.close()
