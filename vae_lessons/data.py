@@ -61,14 +61,18 @@ class Split:
         return self.batch(slice(None))
 
     def batch(self, index):
-        """The images at an index tensor or slice, (B, ...) floating point."""
-        pixels = self.pixels[index]
+        """The images at an index tensor, of numbers from 0 on, or a slice, (B, ...) floating point."""
+        rows = isinstance(index, Tensor) and index.dtype == torch.int64 and index.device == self.pixels.device
+        # index_select copies whole images, where [] goes pixel by pixel: 60 us instead of 200 for 128
+        pixels = self.pixels.index_select(0, index) if rows and index.ndim == 1 else self.pixels[index]
         return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels
 
     def mean(self):
         """The mean image, (...) floating point, as `x.mean(0)` without the memory for x."""
-        mean = self.pixels.mean(0, dtype=torch.promote_types(self.pixels.dtype, torch.float32))
-        return mean / 255 if self.pixels.dtype == torch.uint8 else mean
+        if self.pixels.dtype != torch.uint8:
+            return self.pixels.mean(0, dtype=torch.promote_types(self.pixels.dtype, torch.float32))
+        # sums of whole numbers, exact up to 65,000 images; a mean over bytes takes nine times as long
+        return sum(part.float().sum(0) for part in self.pixels.split(256)) / len(self) / 255
 
     def at(self, index):
         """The images at an index tensor or slice, with what is known about them."""

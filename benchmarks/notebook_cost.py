@@ -1,0 +1,53 @@
+"""Time and peak memory of each notebook: python benchmarks/notebook_cost.py [PATH ...]
+
+Each runs in a kernel of its own, as a reader would run it. The memory is the kernel's largest resident
+set, in MB; of the time, the table also shows the slowest cell.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from timing import ROOT, machine
+
+PEAK = """import resource, sys
+used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(used // (2**20 if sys.platform == "darwin" else 1024))"""
+
+
+def cost(path):
+    """A notebook -> seconds in all, seconds of its slowest cell, which that is, peak memory in MB."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
+    client = NotebookClient(
+        notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    )
+    start, cells = time.perf_counter(), {}
+    with client.setup_kernel():
+        for i, cell in enumerate(notebook.cells):
+            began = time.perf_counter()
+            client.execute_cell(cell, i)
+            cells[i] = time.perf_counter() - began
+        seconds = time.perf_counter() - start
+    slowest = max(cells, key=cells.get)
+    return seconds, cells[slowest], slowest, int(notebook.cells[-1].outputs[0].text)
+
+
+def main():
+
+    paths = [Path(name).resolve() for name in sys.argv[1:]] or sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
+    print(machine())
+    width = max(len(path.stem) for path in paths)
+    print(f"{'':{width}}  seconds  slowest cell     peak MB")
+    total = 0.0
+    for path in paths:
+        seconds, slow, where, memory = cost(path)
+        total += seconds
+        print(f"{path.stem:{width}}  {seconds:7.1f}  {slow:6.1f} (no. {where:2})  {memory:7}", flush=True)
+    print(f"{'all':{width}}  {total:7.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""The importance-weighted bound against worlds whose log p(x) is known, and the memory that it takes."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.distributions import Bernoulli, Normal
+
+from vae_lessons import importance
+from vae_lessons.data import Split
+from vae_lessons.evidence import LinearGaussian
+from vae_lessons.importance import evaluate_importance, importance_bound
+from vae_lessons.losses import gaussian_nll
+from vae_lessons.model import VAE, Autoencoder
+
+SMALL = {"latent": 3, "hidden": (16,)}
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def bound_in(world, x, samples, wide=1.0, shift=0.0, seed=0):
+    """The bound with a q(z|x) that is the posterior, but `wide` times as wide and moved by `shift`."""
+    mu, covariance = world.posterior(x)
+    log_var = (covariance.diagonal().log() + 2 * math.log(wide)).expand_as(mu)
+
+    def nll(x, z):
+        return gaussian_nll(x, world.decode(z), world.sigma_x)
+
+    return importance_bound(nll, x, mu + shift, log_var, samples, seeded(seed)), mu + shift, log_var
+
+
+def test_with_the_posterior_itself_one_sample_is_enough():
+    world = LinearGaussian.random(3, 8)
+    x = world.sample(50, seeded())
+    for samples in (1, 7):
+        bound, *_ = bound_in(world, x, samples)
+        torch.testing.assert_close(bound, world.log_evidence(x), rtol=1e-9, atol=1e-9)
+
+
+def test_it_lies_between_elbo_and_evidence_and_rises_with_samples():
+    world = LinearGaussian.random(2, 6)
+    x = world.sample(400, seeded())
+    exact = world.log_evidence(x)
+    means, wrong = [], {"wide": 1.6, "shift": 0.15}
+    for samples in (1, 10, 100, 5_000):
+        bound, mu, log_var = bound_in(world, x, samples, **wrong)
+        gap = bound - exact
+        error = gap.std() / math.sqrt(len(x))
+        assert gap.mean() < 3 * error
+        means.append(bound.mean())
+    elbo = world.elbo(x, mu, torch.diag_embed(log_var.exp())).mean()
+    one = bound_in(world, x.repeat(50, 1), 1, **wrong)[0].mean()
+    assert one == pytest.approx(elbo.item(), abs=0.03)
+    assert elbo + 0.1 < means[1] < means[2] + 0.01 < means[3] + 0.02
+    assert means[3] == pytest.approx(exact.mean().item(), abs=0.003)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64, 4096])
+def test_it_is_the_log_of_the_mean_weight_however_it_is_streamed(rows, monkeypatch):
+    monkeypatch.setattr(importance, "ROWS", rows)
+    world, samples = LinearGaussian.random(1, 3), 400_000 if rows == 4096 else 3_000
+    x = world.sample(1, seeded())
+    bound, mu, log_var = bound_in(world, x, samples, wide=2.0)
+    z = Normal(mu, (log_var / 2).exp()).sample((samples,)).squeeze(1)
+    log_w = Normal(world.decode(z), world.sigma_x).log_prob(x).sum(1) + Normal(0, 1).log_prob(z).sum(1)
+    log_w -= Normal(mu, (log_var / 2).exp()).log_prob(z).sum(1)
+    w = (log_w - world.log_evidence(x)).exp()
+    error = w.std().item() * math.sqrt(2 / samples)
+    assert bound.exp().item() / log_w.exp().mean().item() == pytest.approx(1, abs=5 * error)
+
+
+def test_weights_of_thousands_of_nats_neither_overflow_nor_vanish():
+    x, mu = torch.zeros(2, 5), torch.zeros(2, 1)
+    for nats in (-5_000.0, 5_000.0):
+        bound = importance_bound(lambda x, z, n=nats: torch.full((len(x),), n), x, mu, mu, 1_000, seeded())
+        torch.testing.assert_close(bound, torch.full((2,), -nats))
+
+
+def test_each_image_keeps_its_own_samples(monkeypatch):
+    """A bound of image i that used image j's z would be far off."""
+    monkeypatch.setattr(importance, "ROWS", 11)
+    mu = torch.tensor([[0.0], [100.0], [-50.0]])
+    x = mu.expand(3, 4)
+    bound = importance_bound(
+        lambda x, z: (x - z).abs().amax(1), x, mu, torch.full((3, 1), -9.0), 20, seeded()
+    )
+    prior = Normal(0, 1).log_prob(mu[:, 0])
+    entropy = (1 + math.log(2 * math.pi) - 9) / 2
+    torch.testing.assert_close(bound, prior + entropy, atol=2.0, rtol=0)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_a_models_bound_is_made_of_its_own_likelihood(likelihood):
+    model = VAE(**SMALL, likelihood=likelihood, **({} if likelihood == "bernoulli" else {"sigma": 0.7}))
+    x = torch.rand(1, 1, 28, 28, generator=seeded())
+    found = evaluate_importance(model, Split(x), samples=1, seed=3, progress=False)
+    with torch.no_grad():
+        mu, log_var = model.encode(x)
+        z = mu + (log_var / 2).exp() * torch.randn(1, 3, generator=seeded(3))
+        out = model.decode(z)
+        decoder = (
+            Bernoulli(logits=out, validate_args=False) if likelihood == "bernoulli" else Normal(out, 0.7)
+        )
+        wanted = decoder.log_prob(x).sum() + Normal(0, 1).log_prob(z).sum()
+        wanted -= Normal(mu, (log_var / 2).exp()).log_prob(z).sum()
+    assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_evaluation_is_seeded_and_changes_nothing():
+    model, split = VAE(**SMALL), Split(torch.rand(10, 1, 28, 28, generator=seeded()))
+    state, model = torch.get_rng_state(), model.train()
+    a, b, c = (evaluate_importance(model, split, 20, seed, batch=4, progress=False) for seed in (0, 0, 1))
+    assert a.shape == (10,)
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+    assert not a.requires_grad
+    assert model.training
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+PEAK = """
+import resource, sys, torch
+from vae_lessons.data import Split
+from vae_lessons.importance import evaluate_importance
+from vae_lessons.model import VAE
+model, images, samples = VAE(latent=20, hidden=(400,)), int(sys.argv[1]), int(sys.argv[2])
+pixels = torch.randint(0, 256, (images, 1, 28, 28), dtype=torch.uint8)
+evaluate_importance(model, Split(pixels), samples, progress=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units elsewhere.")
+def test_it_takes_less_than_a_gigabyte_whatever_the_samples():
+    """The pictures of 400 samples of 64 images at once are 80 MB, and their nll takes several of those."""
+    few, many = (
+        float(subprocess.run([sys.executable, "-c", PEAK, images, samples],
+                             capture_output=True, text=True, check=True).stdout)
+        for images, samples in (("64", "64"), ("64", "400"))
+    )  # fmt: skip
+    assert few < 1000
+    assert many < 1.15 * few  # megabytes: what runs on is memory that the samples share
+
+
+SPLIT = Split(torch.rand(3, 1, 28, 28))
+X, MU = torch.zeros(3, 2), torch.zeros(3, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (
+            lambda: evaluate_importance(Autoencoder(**SMALL), SPLIT),
+            TypeError,
+            "must be a VAE.*not a Autoencoder",
+        ),
+        (
+            lambda: evaluate_importance(VAE(**SMALL), SPLIT.x),
+            TypeError,
+            "split must be a Split.*not a Tensor",
+        ),
+        (lambda: evaluate_importance(VAE(**SMALL), SPLIT, samples=0), ValueError, "samples must be a whole"),
+        (
+            lambda: evaluate_importance(VAE(**SMALL), SPLIT, samples=2.5),
+            ValueError,
+            "samples must be a whole",
+        ),
+        (lambda: evaluate_importance(VAE(**SMALL), SPLIT, batch=0), ValueError, "batch must be a whole"),
+        (lambda: evaluate_importance(VAE(**SMALL), SPLIT, seed=-1), ValueError, "seed must be"),
+        (lambda: evaluate_importance(VAE(**SMALL), Split(2 * SPLIT.x)), ValueError, r"\[0, 1\]"),
+        (lambda: importance_bound(None, X, MU, MU, True), ValueError, "samples must be a whole number"),
+        (lambda: importance_bound(None, X, MU[:2], MU[:2]), ValueError, r"mu must be \(3, L\)"),
+        (lambda: importance_bound(None, X, MU, MU[:, :0]), ValueError, "one shape"),
+    ],
+)
+def test_what_cannot_be_is_refused(call, error, said):
+    with pytest.raises(error, match=said):
+        call()

@@ -1,0 +1,82 @@
+"""Model + images -> the importance-weighted bound of each, in nats: near log p(x) if K is large."""
+
+import math
+
+import torch
+
+from vae_lessons.gaussian import log_density, reparameterize
+from vae_lessons.losses import check_pixels, nll_of
+from vae_lessons.runtime import resolve_seed
+from vae_lessons.train import _bar
+
+ROWS = 4096  # decoded pictures in memory at once
+
+
+def importance_bound(nll, x, mu, log_var, samples=5_000, generator=None):
+    """The bound from K = `samples` draws of q(z|x), (B, ...), (B, L), (B, L) -> (B,), in nats.
+
+    bound = log 1/K sum_k w_k,  log w_k = log p(x|z_k) + log N(z_k; 0, I) - log N(z_k; mu, exp(log_var))
+
+    Its mean over draws is the ELBO at K = 1, grows with K and is at most log p(x). `nll` takes R images
+    and their z, (R, ...), (R, L), and gives -log p(x|z), (R,). Samples are added up as they come, a few
+    thousand pictures at a time. Raises ValueError on shapes or samples that cannot be. (Burda et al. 2016)
+    """
+    _check_samples(samples)
+    if mu.ndim != 2 or len(mu) != len(x):
+        raise ValueError(f"mu must be ({len(x)}, L), as x has {len(x)} images, but it is {tuple(mu.shape)}.")
+    at_once = max(1, ROWS // len(x))
+    total = mu.new_full((len(x),), -math.inf)
+    for done in range(0, samples, at_once):
+        k = min(at_once, samples - done)
+        log_w = _log_weights(nll, *(t.repeat_interleave(k, 0) for t in (x, mu, log_var)), generator)
+        total = torch.logaddexp(total, log_w.view(len(x), k).logsumexp(1))
+    return total - math.log(samples)
+
+
+def _log_weights(nll, x, mu, log_var, generator):
+    """log w of one sample for each row."""
+    z = reparameterize(mu, log_var, generator=generator)
+    zero = torch.zeros_like(z)
+    return log_density(z, zero, zero) - log_density(z, mu, log_var) - nll(x, z)
+
+
+@torch.no_grad()
+def evaluate_importance(model, split, samples=5_000, seed=None, batch=64, progress=True):
+    """The importance-weighted bound of each image of a Split, VAE, Split -> (N,) on the CPU, in nats.
+
+    Their mean, with K = 5,000, is what the literature quotes as log p(x). Memory does not grow with
+    `samples`. The same seed gives the same numbers. Raises ValueError or TypeError on a setting or
+    data that cannot be, or a model without q(z|x). (Burda et al. 2016; Kingma & Welling 2014, appendix D)
+    """
+    _check(model, split, samples, batch)
+    generator = torch.Generator(model.device).manual_seed(resolve_seed(seed))
+    was_training, found = model.training, []
+    model.eval()
+    with _bar(math.ceil(len(split) / batch), progress) as bar:
+        for start in range(0, len(split), batch):
+            x = split.batch(slice(start, start + batch)).to(model.device)
+            check_pixels(x, model.likelihood)
+            bound = importance_bound(_nll_under(model), x, *model.encode(x), samples, generator)
+            found.append(bound.cpu())
+            bar.update()
+    model.train(was_training)
+    return torch.cat(found)
+
+
+def _nll_under(model):
+    return lambda x, z: nll_of(model, x, model.decode(z))
+
+
+def _check(model, split, samples, batch):
+    _check_samples(samples)
+    if not hasattr(model, "log_var_head"):
+        raise TypeError(f"model must be a VAE, which has a q(z|x), not a {type(model).__name__}.")
+    if not hasattr(split, "pixels"):
+        raise TypeError(f"split must be a Split, such as data.test, not a {type(split).__name__}.")
+    if type(batch) is not int or batch < 1:
+        raise ValueError(f"batch must be a whole number, at least 1, not {batch!r}.")
+
+
+def _check_samples(samples):
+    if type(samples) is not int or samples < 1:
+        raise ValueError(f"samples must be a whole number, at least 1, not {samples!r}.")
