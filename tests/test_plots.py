@@ -23,6 +23,15 @@ MADE = {
     "ellipses": lambda: plots.ellipses(Z, Z.abs() / 5, Y, alt="Sixty ellipses."),
     "decoded_grid": lambda: plots.decoded_grid(X[:36], STEPS, STEPS, alt="A grid."),
     "curves": lambda: plots.curves({"a": {"train": [3, 2, 1], "test": [3, 2.5, 2]}}, alt="Two curves."),
+    "clouds": lambda: plots.clouds(
+        {"a": [(Z, "k", "named"), (Z[:9], "r")], "b": [(2 * Z, "k")]},
+        [("x", "y")],
+        rings=[((0, 0), torch.eye(2))],
+        alt="Two clouds, one with rings.",
+    ),
+    "log_log": lambda: plots.log_log(
+        [1, 10, 100], {"a": [3, 2, 1]}, ["k"], "x", "y", alt="One falling line."
+    ),
     "histograms": lambda: plots.histograms({"$z_1$": Z[:, 0], "$z_2$": Z[:, 1]}, alt="Two histograms."),
 }
 
@@ -62,6 +71,21 @@ def test_tiles_lie_in_reading_order():
     rows, columns = np.nonzero(pixels < 0.1)
     assert rows.mean() < pixels.shape[0] / 2
     assert columns.mean() > pixels.shape[1] / 2
+
+
+def test_labels_that_overlap_make_room_and_others_stay():
+    _, ax = plots.axes()
+    ax.set(xlim=(-5, 5), ylim=(-5, 5))
+    places = [(0, 0), (0, 0), (0.1, 0), (0, 0.1), (4, 4)]
+    for i, place in enumerate(places):
+        ax.text(*place, str(i))
+    plots._make_room(ax)
+    at = np.array([text.get_position() for text in ax.texts])
+    far = np.hypot(*(at[:, None] - at).T) + 10 * np.eye(5)
+    assert far.min() > 0.5
+    assert np.hypot(*at[:4].T).max() < 1.5
+    assert tuple(at[4]) == (4, 4)
+    assert len(ax.lines) >= 3
 
 
 def test_ten_classes_have_ten_colours():

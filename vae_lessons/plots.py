@@ -26,10 +26,7 @@ class Picture:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
         buffer.seek(0)
-        image = Image.open(buffer).convert("RGB")
-        grey = image.convert("L")
-        coloured = ImageChops.difference(image, grey.convert("RGB")).getbbox() is not None
-        small = image.quantize(256 if coloured else 32, dither=Image.Dither.NONE)
+        small = _few_colours(Image.open(buffer).convert("RGB"))
         buffer = io.BytesIO()
         small.save(buffer, format="png", optimize=True)
         self.png, self.alt = buffer.getvalue(), alt
@@ -42,6 +39,24 @@ class Picture:
         text = self.alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
         html = f'<img alt="{text}" src="data:image/png;base64,{data}">'
         return {"text/plain": self.alt, "text/html": html, "image/png": data}
+
+
+def _few_colours(image):
+    """32 greys, and with them 64 of the colours that there are: half the size of the PNG, the same look.
+
+    The colours are chosen apart from the greys, which are many and would take all the places.
+    """
+    levels = [round(i * 255 / 31) for i in range(32) for _ in "rgb"]
+    apart = (
+        ImageChops.difference(image, image.convert("L").convert("RGB"))
+        .convert("L")
+        .point(lambda d: 255 * (d > 6))
+    )
+    colours = Image.composite(image, Image.new("RGB", image.size, "white"), apart)
+    colours = colours.quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).getpalette()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(levels + (colours if apart.getbbox() else []))
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def axes(rows=1, columns=1, size=(4.5, 3.4), **options):
@@ -77,8 +92,9 @@ def plane(*groups, titles=("",), limit=None, circles=(), alt=""):
         z, y = _array(z), _array(y)
         for c in np.unique(y):
             ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=2.5, alpha=0.6)
-        _label_classes(ax, z, y)
+        label_classes(ax, z, y)
         _latent_axes(ax, limit, circles)
+        _make_room(ax)
         ax.set_title(title)
     return Picture(figure, alt)
 
@@ -89,8 +105,9 @@ def ellipses(mu, sigma, y, limit=3.5, circles=(1, 2, 3), alt=""):
     figure, ax = axes(size=(5.4, 5.4))
     for m, s, c in zip(mu, sigma, y, strict=True):
         ax.add_patch(Ellipse(m, *(2 * s), color=COLOURS[c % 10], alpha=0.35, lw=0))
-    _label_classes(ax, mu, y)
+    label_classes(ax, mu, y)
     _latent_axes(ax, limit, circles)
+    _make_room(ax)
     return Picture(figure, alt)
 
 
@@ -135,6 +152,47 @@ def histograms(columns, alt=""):
     return Picture(figure, alt)
 
 
+def clouds(panels, labels, rings=(), size=(2.9, 3.8), alt=""):
+    """Points in the plane, {title: [(points (N, 2), colour), ...]}, one plot for each title, -> Picture.
+
+    `labels` are the names of the two axes, one pair for all plots, which then share their scale, or a pair
+    for each. `rings` are (mean (2,), a (2, 2)), one for each plot: the circles of radius 1, 2 and 3,
+    stretched by the matrix a and moved to the mean. A third entry of a group is its name in a legend.
+    """
+    shared = len(labels) == 1
+    figure, made = axes(1, len(panels), size=size, sharex=shared, sharey=shared, squeeze=False)
+    pairs = list(labels) * (len(panels) if shared else 1)
+    for ax, (title, groups), (x, y) in zip(made.flat, panels.items(), pairs, strict=True):
+        for points, colour, *name in groups:
+            ax.plot(*_array(points).T, ".", color=colour, ms=3, alpha=0.7, label="".join(name))
+        ax.set(title=title, xlabel=x, ylabel=y, aspect="equal")
+        if any(len(group) > 2 for group in groups):
+            ax.legend(frameon=False, handletextpad=0, fontsize=9, markerscale=2)
+        if shared:
+            ax.label_outer()
+    for ax, (mean, a) in zip(made.flat, rings, strict=False):
+        _rings(ax, _array(mean), _array(a))
+    return Picture(figure, alt)
+
+
+def log_log(x, lines, colours, xlabel, ylabel, alt=""):
+    """Lines {name: (N,)} against x (N,), both axes logarithmic, each named at its end, -> Picture."""
+    x = _array(x)
+    figure, ax = axes(size=(5.0, 3.1))
+    for (name, y), colour in zip(lines.items(), colours, strict=True):
+        y = _array(y)
+        ax.loglog(x, y, "o-", color=colour, ms=4)
+        ax.annotate(name, (x[-1], y[-1]), (8, -3), textcoords="offset points", color=colour)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    return Picture(figure, alt)
+
+
+def _rings(ax, mean, a):
+    turn = np.linspace(0, 2 * np.pi, 100)
+    for radius in (1, 2, 3):
+        ax.plot(*(mean + radius * np.stack([np.cos(turn), np.sin(turn)], 1) @ a.T).T, color=INK, lw=1)
+
+
 def _tiles(ax, x, columns):
     """Draw (N, H, W) in rows of `columns`, black ink on white paper, with thin gaps."""
     n, h, w = x.shape
@@ -154,13 +212,30 @@ def _latent_axes(ax, limit, circles):
     ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
 
 
-def _label_classes(ax, z, y):
+def label_classes(ax, z, y):
     """Write each class's name at the median of its codes."""
     halo = [withStroke(linewidth=3, foreground="white")]
     for c in np.unique(y):
         at = np.median(z[y == c], axis=0)
         ax.text(*at, str(c), color=INK, fontsize=13, weight="bold", ha="center", va="center",
                 path_effects=halo, clip_on=True)  # fmt: skip
+
+
+def _make_room(ax, share=0.055):
+    """Push labels apart that overlap, each with a thin line to its place; axes must have their limits."""
+    places = np.array([text.get_position() for text in ax.texts])
+    gap = share * max(np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim()))
+    turn = np.arange(len(places))[:, None] + [0, np.pi / 2]
+    at = places + 1e-3 * gap * np.cos(turn)  # so that two labels in one place have somewhere to go
+    for _ in range(300):
+        way = at[:, None] - at
+        far = np.hypot(*way.T)
+        push = np.clip(gap - far, 0, None) / np.maximum(far, 1e-9) / 4
+        at += (push[..., None] * way).sum(1)
+    for text, end, place in zip(ax.texts, at, places, strict=True):
+        if np.hypot(*(end - place)) > gap / 3:
+            ax.plot(*zip(place, end, strict=True), color=INK, lw=0.7)
+            text.set_position(end)
 
 
 def _array(values):

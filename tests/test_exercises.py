@@ -1,0 +1,117 @@
+"""Every notebook passes untouched (nbval runs it); solved in strict mode it passes too, and wrong it fails.
+
+Wrong answers fail at their check cells, no other, and with the sentence that names the mistake.
+"""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import nbformat
+import pytest
+from exercises import Place, fill, needed, places
+from nbclient import NotebookClient
+from store_notebooks import NOTEBOOKS
+
+from vae_lessons import check
+
+PATHS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+KL = Place("kl_standard_normal", "kl_standard_normal", 0, 1)
+CHECK = "from vae_lessons import check\n\ncheck.kl_standard_normal(kl_standard_normal)"
+STRICT = {"VAE_LESSONS_STRICT": "1", "OMP_NUM_THREADS": "1"}
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def solution(place):
+    """Source code that fills a stub with the package's own answer."""
+    return f"from vae_lessons import check\n\n{place.written} = check.{place.name}.reference"
+
+
+def mistake(place):
+    """Source code that fills a stub with the first known mistake, and what is said about it."""
+    known = getattr(check, place.name).mistakes[0]
+    return (
+        f"from vae_lessons import check\n\n{place.written} = check.{place.name}.mistakes[0].codes[0]",
+        known.says,
+    )
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_lesson_has_exercises_that_are_stored_untouched(path):
+    notebook = read(path)
+    found = places(notebook)
+    assert found
+    for place in found:
+        assert hasattr(check, place.name)
+        (output,) = notebook.cells[place.check].outputs
+        assert "still to be" in "".join(output["data"]["text/plain"])
+
+
+@pytest.fixture(scope="module")
+def solved():
+    """Each notebook's run with every stub solved, two at a time, in strict mode."""
+
+    def run(path):
+        notebook = fill(read(path), solution)
+        resources = {"metadata": {"path": str(path.parent)}}
+        client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources)
+        client.execute(env=os.environ | STRICT)
+        return notebook
+
+    with ThreadPoolExecutor(2) as pool:
+        yield {path: pool.submit(run, path) for path in PATHS}
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_every_stub_solved_passes_in_strict_mode(path, solved):
+    notebook = solved[path].result()
+    for place in places(notebook):
+        said = "".join(out["data"]["text/plain"] for out in notebook.cells[place.check].outputs)
+        assert said.startswith("Right"), said
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_wrong_answer_fails_at_its_check_with_its_sentence(path, tmp_path):
+    """As an instructor runs it, VAE_LESSONS_STRICT=1 pytest --nbval-lax, on the cells that exercises need."""
+    notebook = needed(fill(read(path), lambda place: mistake(place)[0]))
+    nbformat.write(notebook, tmp_path / "wrong.ipynb")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
+    out = subprocess.run(
+        [*command, "-rf", "--tb=short", "wrong.ipynb"],
+        cwd=tmp_path, env=os.environ | STRICT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    failed = [
+        int(n)
+        for n in re.findall(r"^FAILED wrong.ipynb::(?:Cell |ipynb::Cell )?(\d+)", out.stdout, flags=re.M)
+    ]
+    expected = places(notebook)
+    assert failed == [place.check for place in expected], out.stdout[-3000:]
+    told = " ".join(out.stdout.split())
+    for place in expected:
+        assert " ".join(mistake(place)[1].split()) in told, place.name
+
+
+def test_the_grade_sheet_tells_right_wrong_and_untouched(tmp_path):
+    """Three answers to one exercise, as three notebooks of a class."""
+    right, wrong = solution(KL), mistake(KL)[0]
+    for name, stub in (("ada", right), ("bob", wrong), ("cyd", "def kl_standard_normal(mu, log_var): ...")):
+        cells = [
+            nbformat.v4.new_code_cell(stub, metadata={"tags": ["exercise"]}),
+            nbformat.v4.new_code_cell(CHECK, metadata={"tags": ["check"]}),
+        ]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / f"{name}.ipynb")
+    script = NOTEBOOKS.parent / "tests" / "grade_sheet.py"
+    out = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, timeout=300)
+    rows = list(csv.DictReader(out.stdout.splitlines()))
+    assert out.returncode == 1
+    assert [(row["notebook"], row["verdict"]) for row in rows] == [
+        ("ada.ipynb", "right"), ("bob.ipynb", "wrong"), ("cyd.ipynb", "untouched"),
+    ]  # fmt: skip
+    assert mistake(KL)[1] in rows[1]["told"]
