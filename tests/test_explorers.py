@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from ipywidgets import HTML
 from ipywidgets.widgets import widget
 from PIL import Image
 
@@ -80,7 +81,7 @@ def stages(widget):
 
 def controls(widget):
     """All sliders and buttons to set under a widget."""
-    if hasattr(widget, "value") and not isinstance(widget, stage.Stage):
+    if hasattr(widget, "value") and not isinstance(widget, (stage.Stage, HTML)):
         return [widget]
     return [found for child in getattr(widget, "children", ()) for found in controls(child)]
 
@@ -259,11 +260,11 @@ def test_latent_decodes_where_the_handle_is_and_names_the_nearest_image(data, mo
     z = torch.tensor([[0.4, -0.3]])
     made.stages[0].at = z[0].tolist()
     distance, index = measures.nearest(vae.picture(z), data.test.x)
-    assert made.tiles[0].alt == (
+    assert made.tiles.alt == (
         f"Decoded at (0.40, \N{MINUS SIGN}0.30); the nearest image is a {data.test.y[index.item()]}, "
         f"at distance {distance.item():.2f}."
     )
-    tiles = np.asarray(Image.open(io.BytesIO(made.tiles[0].png)).convert("L"))
+    tiles = np.asarray(Image.open(io.BytesIO(made.tiles.png)).convert("L"))
     expected = np.asarray(ink.tile(vae.picture(z)[0], 140))
     top = 18 * ink.SHARP
     assert np.abs(tiles[top + 4 : top + 270, 6:270].astype(int) - expected[4:270, 4:268]).max() < 3

@@ -91,7 +91,8 @@ def ring(image, x, y, radius=9, colour=INK, width=2.5, fill=None):
 def beside(images, gap=12):
     """Images in a row, upper edges level -> PIL image."""
     width = sum(image.width for image in images) / SHARP + gap * (len(images) - 1)
-    row = paper(width, max(image.height for image in images) / SHARP)
+    mode = "L" if all(image.mode == "L" for image in images) else "RGB"
+    row = paper(width, max(image.height for image in images) / SHARP, mode)
     x = 0
     for image in images:
         put(row, image, x, 0)

@@ -1,5 +1,7 @@
 """The plane of codes under a handle: the latent explorer and the hole finder."""
 
+import html
+
 import ipywidgets as widgets
 import numpy as np
 import torch
@@ -116,7 +118,7 @@ class Latent(Explorer):
         size, tile = (260, 112) if several else (380, 140)
         planes = [Plane(model, images, y, size, limit, name if several else "") for name, model in models]
         super().__init__("latent", sentence)
-        self.planes, self.side = planes, tile
+        self.planes, self.side, self.names = planes, tile, [name for name, _ in models] if several else []
         self.ends = list(walk or (0, int(np.argmax(y != y[0]))))
         self._build(same_scale=not several or limit is not None)
 
@@ -133,16 +135,18 @@ class Latent(Explorer):
             for name, i in zip(("from image", "to image"), self.ends, strict=True)
         )  # fmt: skip
         self.stages = [plane.stage(f"place in plane {i + 1}") for i, plane in enumerate(self.planes)]
-        self.tiles = [Stage(size=[self.side + WIDER, 2 * self.side + HIGHER]) for _ in self.planes]
+        column, many = self.side + WIDER, len(self.planes)
+        self.tiles = Stage(size=[many * column + 12 * (many - 1), 2 * self.side + HIGHER])
         self.thumbs = [Stage(size=[34, 34]) for _ in range(2)]
         self._ends_changed()
         self._go([plane.codes[self.ends[0]] for plane in self.planes])
         self._listen()
-        pairs = zip(self.stages, self.tiles, strict=True)
-        rows = [widgets.HBox(pair, layout={"align_items": "center", "margin": "0 8px 0 0"}) for pair in pairs]
+        width = {"width": f"{column + 6}px", "margin": "0"}
+        heads = [widgets.HTML(f"<b>{html.escape(name)}</b>", layout=width) for name in self.names]
+        beside = widgets.VBox([widgets.HBox(heads), self.tiles]) if heads else self.tiles
         first, second = self.thumbs
         self.display(
-            widgets.HBox(rows),
+            widgets.HBox([*self.stages, beside], layout={"align_items": "center"}),
             widgets.HBox([self.across, self.up]),
             widgets.HBox(
                 [self.whence, first, self.along, second, self.whither], layout={"align_items": "center"}
@@ -191,8 +195,11 @@ class Latent(Explorer):
         What the reader moves is left alone: an answer that comes late would pull it back.
         """
         self.codes = codes
-        for plane, tiles, z in zip(self.planes, self.tiles, codes, strict=True):
-            tiles.show(*two_tiles(plane, z, self.side))  # first what the reader waits for
+        pairs = zip(self.planes, codes, strict=True)
+        papers, words = zip(*(two_tiles(*pair, self.side) for pair in pairs), strict=True)
+        self.tiles.show(
+            ink.beside(papers), " ".join(words)
+        )  # first what the reader waits for, in one message
         for plane, stage, z in zip(self.planes, self.stages, codes, strict=True):
             if plane is not dragged:
                 stage.at = z.tolist()
@@ -211,19 +218,16 @@ class Latent(Explorer):
 
 def _named(models):
     """A model, a list of models, or a dictionary -> [(name, model)]."""
-    if isinstance(models, dict):
-        return list(models.items())
-    models = models if isinstance(models, list | tuple) else [models]
-    return [(type(model).__name__, model) for model in models]
+    several = models if isinstance(models, list | tuple) else [models]
+    return list(models.items()) if isinstance(models, dict) else [(type(m).__name__, m) for m in several]
 
 
 def latent(models, data, walk=None, limit=None):
     """Drag through the plane of codes, model or [model, ...] or {name: model}, Data -> Explorer.
 
-    One handle moves in all planes, to the same place between their edges; beside each is what the model
-    draws there, and the nearest of 2,000 test images with its distance, by Euclid over pixels. The walk
-    goes along a line between two test images, by number (`walk`, a pair). `limit` gives all planes the
-    same scale, from -limit to limit; None fits each to its codes. Raises ValueError unless latent is 2.
+    One handle moves in all planes, to the same place between their edges; beside them is what each model
+    draws there, and the nearest of 2,000 test images, by Euclid over pixels. `walk`, a pair, numbers the
+    images to walk between; `limit` gives all planes one scale. Raises ValueError unless latent is 2.
     """
     return Latent(models, data, walk, limit)
 
