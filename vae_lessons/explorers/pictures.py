@@ -15,7 +15,7 @@ BLUE, ORANGE, BETA = COLOURS[0], COLOURS[6], "\N{GREEK SMALL LETTER BETA}"
 class Components:
     """The picture of images rebuilt from L components: two rows of tiles and a bar of the share kept."""
 
-    def __init__(self, pca, images, side=66):
+    def __init__(self, pca, images, side=56):
         self.pca, self.images, self.side = pca, images, side
         self.codes = pca.encode(images)
         self.kept = np.concatenate([[0], np.cumsum(pca.shares.numpy())])
@@ -24,7 +24,7 @@ class Components:
     def __call__(self, latent):
         """The picture -> PIL image, words."""
         rebuilt = self.pca.first(latent).decode(self.codes[:, :latent])
-        paper, side = ink.paper(*self.size), self.side
+        paper, side = ink.paper(*self.size, "L"), self.side
         for row, (name, pictures) in enumerate((("image", self.images), ("rebuilt", rebuilt))):
             top = row * (side + 4)
             ink.write(paper, name, 66, top + side / 2, 12, anchor="rm")
