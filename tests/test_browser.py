@@ -26,9 +26,9 @@ SHOTS = os.environ.get("VAE_LESSONS_SHOTS")  # a folder for a screenshot of each
 PATHS = sorted(NOTEBOOKS.glob("0*.ipynb"))
 DECODED, FIGURE = 60, 150  # ms from a control's move to the new picture, median
 LIMIT = {"latent": DECODED, "components": DECODED, "hole_finder": DECODED}
-STRICT = (
-    os.environ.get("VAE_LESSONS_SLOW") == "1"
-)  # on a quiet machine; else three times the limit is allowed
+QUIET = (
+    0.3  # processors that others may use; beyond, a time says little, and three times the limit is allowed
+)
 MOVES, GROWTH = 1_000, 20  # moves, and MB that the kernel may grow by in them
 
 # In the page: what an explorer shows.
@@ -235,7 +235,7 @@ def test_every_explorer_moves_quickly_and_without_an_error(lesson, lab, capsys):
         said = f"{name:18s} median {middle:4.0f} ms, slowest {max(times):4.0f}, of {len(times)}"
         with capsys.disabled():
             print(f"\n{path.stem[:2]} {said}, aim {limit}; others used {others:.1f} processors", end="")
-        assert middle < limit * (1 if STRICT else 3)
+        assert middle < limit * (1 if others < QUIET else 3)
     assert errors_on(page) == []
     assert complaints == []
     assert "Traceback" not in lab.words()
