@@ -5,7 +5,7 @@ import difflib
 from vae_lessons.check import clinic
 from vae_lessons.check.bugs import CATALOGUE
 from vae_lessons.check.exercise import NEAR, Mistake
-from vae_lessons.check.verdict import Verdict, Words, graded
+from vae_lessons.check.verdict import Hinted, Verdict, Words, graded
 
 HINTS = (
     "Sort them first. Whose curves and codes are healthy, so that only its drawing can be at fault? "
@@ -17,19 +17,17 @@ HINTS = (
 )
 
 
-class BugClinic:
+class BugClinic(Hinted):
     """The exercise of lesson 06 that takes names, not a function: check, hint(), solution()."""
 
     name = "bug_clinic"
+    hints, last = HINTS, "check.bug_clinic.solution() names them all."
     mistakes = (
         Mistake(
             "KL with the wrong sign", CATALOGUE["KL with the wrong sign"].else_seen, NEAR,
             (dict.fromkeys(clinic.LETTERS, "KL with the wrong sign"),),
         ),
     )  # fmt: skip
-
-    def __init__(self):
-        self.given = 0
 
     @property
     def reference(self):
@@ -58,21 +56,13 @@ class BugClinic:
         wrong = [letter for letter, name in named.items() if name not in (None, key[letter])]
         blank = [letter for letter, name in named.items() if name is None]
         if len(blank) == len(key):
-            text = f"name the bug of each patient, {_listed(key)}, from check.BUGS."
-            text = f"bug_clinic is still to be answered: {text}"
-            return Verdict("untouched", None, text)
+            asked = f"name the bug of each patient, {_listed(key)}, from check.BUGS."
+            return Verdict("untouched", None, f"bug_clinic is still to be answered: {asked}")
         status = "wrong" if wrong else "untouched" if blank else "right"
         text = "\n".join(
             [_summary(key, wrong, blank), *(_said(letter, named[letter], key) for letter in key)]
         )
         return Verdict(status, named[wrong[0]] if wrong else None, text.rstrip())
-
-    def hint(self):
-        """The next hint."""
-        self.given = min(self.given + 1, len(HINTS))
-        left = len(HINTS) - self.given
-        end = "check.bug_clinic.solution() names them all." if left == 0 else f"{left} more."
-        return Words(f"Hint {self.given} of {len(HINTS)}: {HINTS[self.given - 1]} ({end})")
 
     def solution(self):
         """All names, each with the buggy code."""

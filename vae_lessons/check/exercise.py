@@ -11,7 +11,7 @@ import torch
 
 from vae_lessons.check.calling import Call, Failure, TooLong, guarded, reseed, untouched
 from vae_lessons.check.facts import Fact, agree, compared, first_difference, whole
-from vae_lessons.check.verdict import Verdict, Words, graded
+from vae_lessons.check.verdict import Hinted, Verdict, Words, graded
 
 # Where mistakes were seen, if no more is known of it than that.
 PUBLIC = "public VAE code and the issues filed on it"
@@ -43,7 +43,7 @@ def nothing(call, seed):
 
 
 @dataclass
-class Exercise:
+class Exercise(Hinted):
     """A stub to fill, its check, its hints and its solution. Call it with the learner's function.
 
     `observe(call, seed)` yields Facts, the smallest input first; the answer is right where they agree with
@@ -69,12 +69,10 @@ class Exercise:
     def __repr__(self):
         return f"The exercise {self.name}({', '.join(self.parameters)}): check, hint(), solution()"
 
-    def hint(self):
-        """The next hint."""
-        self.given = min(self.given + 1, len(self.hints))
-        left = len(self.hints) - self.given
-        end = f"check.{self.name}.solution() shows the package's own." if left == 0 else f"{left} more."
-        return Words(f"Hint {self.given} of {len(self.hints)}: {self.hints[self.given - 1]} ({end})")
+    @property
+    def last(self):
+        """Where to look after the last hint."""
+        return f"check.{self.name}.solution() shows the package's own."
 
     def solution(self):
         """The source of the package's own function."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vae_lessons.check.exercise import NEAR, Mistake
-from vae_lessons.check.verdict import Verdict, Words, graded
+from vae_lessons.check.verdict import Hinted, Verdict, Words, graded
 
 NEEDED = ("nll", "kl", "coverage")  # rows of the sweep that the purposes are judged by
 
@@ -90,10 +90,11 @@ HINTS = (
 )
 
 
-class ChooseBeta:
+class ChooseBeta(Hinted):
     """The exercise of lesson 07 that takes betas, not a function: check, hint(), solution()."""
 
     name = "choose_beta"
+    hints, last = HINTS, "check.choose_beta.solution() tells what is asked of each."
     reference = {"rebuild": 0.1, "draw": 3, "compare": 1, "few nats": 3}  # noqa: RUF012
     mistakes = (
         Mistake(
@@ -102,9 +103,6 @@ class ChooseBeta:
             (dict.fromkeys(PURPOSES, 784),),
         ),
     )  # fmt: skip
-
-    def __init__(self):
-        self.given = 0
 
     def __call__(self, answers=None, sweep=None):
         """The verdict on {purpose: beta or None}, -> Verdict. Raises Unsolved as all checks do.
@@ -139,13 +137,6 @@ class ChooseBeta:
         blot = any(not ok and not _rebuilds(sweep, chosen[name]) for name, ok in good.items())
         mistake = None if status != "wrong" else self.mistakes[0].name if blot else f"beta for {_first(good)}"
         return Verdict(status, mistake, "\n".join([start[status], *lines]))
-
-    def hint(self):
-        """The next hint."""
-        self.given = min(self.given + 1, len(HINTS))
-        left = len(HINTS) - self.given
-        end = "check.choose_beta.solution() tells what is asked of each." if left == 0 else f"{left} more."
-        return Words(f"Hint {self.given} of {len(HINTS)}: {HINTS[self.given - 1]} ({end})")
 
     def solution(self):
         """What is asked of a beta for each purpose, and one that did it in the lesson's stored run."""

@@ -59,3 +59,18 @@ def graded(verdict):
     if verdict.status != "right" and os.environ.get("VAE_LESSONS_STRICT") == "1":
         raise Unsolved(verdict.message)
     return verdict
+
+
+class Hinted:
+    """What exercises of all kinds share: their hints, given one by one, then `last`."""
+
+    hints: tuple
+    last: str  # where to look after the last hint
+    given = 0
+
+    def hint(self):
+        """The next hint."""
+        self.given = min(self.given + 1, len(self.hints))
+        left = len(self.hints) - self.given
+        end = f"{left} more." if left else self.last
+        return Words(f"Hint {self.given} of {len(self.hints)}: {self.hints[self.given - 1]} ({end})")
