@@ -5,18 +5,12 @@ import time
 import numpy as np
 import pytest
 import torch
+from check_over_seeds import assert_refused_and_named, assert_right, codes
 
 from vae_lessons import check
 from vae_lessons.check.verdict import Unsolved
 
-SEEDS = range(10)
 NAMES = ("beta_implied", "active_units")
-CODES = [
-    pytest.param(name, mistake, code, id=f"{name}: {mistake.name} {i}")
-    for name in NAMES
-    for mistake in getattr(check, name).mistakes
-    for i, code in enumerate(mistake.codes)
-]
 
 
 def by_table(
@@ -61,20 +55,14 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize(("name", "mistake", "code"), CODES)
+@pytest.mark.parametrize(("name", "mistake", "code"), codes(NAMES))
 def test_every_known_mistake_is_refused_and_named(name, mistake, code):
-    for seed in SEEDS:
-        verdict = getattr(check, name).judge(code, seed)
-        assert (verdict.status, verdict.mistake) == ("wrong", mistake.name)
-        assert mistake.says in verdict.message
+    assert_refused_and_named(name, mistake, code)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_correct_style_is_right(name):
-    exercise = getattr(check, name)
-    for seed in SEEDS:
-        for function in (exercise.reference, *RIGHT[name]):
-            assert exercise.judge(function, seed).status == "right", function
+    assert_right(name, RIGHT[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
