@@ -8,7 +8,7 @@ import argparse
 import time
 
 import torch
-from loops import CommonVAE, common_loss, new_model, torchvision_set
+from loops import CommonVAE, common_elbo, common_loss, new_model, torchvision_set
 from timing import machine
 
 from vae_lessons.data import Data, load
@@ -28,21 +28,6 @@ def curve_of_fit(data, epochs, batch, seed):
     return points
 
 
-@torch.no_grad()
-def common_elbo(model, split):
-    """The test ELBO of the common model, one sample an image."""
-    total = 0.0
-    for start in range(0, len(split), 1000):
-        x = split.batch(slice(start, start + 1000))
-        total -= common_loss(*_first(model(x), x)).item()
-    return total / len(split)
-
-
-def _first(out, x):
-    recon, mu, logvar = out
-    return recon, x, mu, logvar
-
-
 def curve_of_common(data, epochs, batch, seed):
     """(seconds, test ELBO) after each epoch of pytorch/examples' loop; one run, its rate is constant."""
     torch.manual_seed(seed)
@@ -53,7 +38,8 @@ def curve_of_common(data, epochs, batch, seed):
         start = time.perf_counter()
         for x, _ in loader:
             optimizer.zero_grad()
-            loss = common_loss(*_first(model(x), x))
+            recon, mu, logvar = model(x)
+            loss = common_loss(recon, x, mu, logvar)
             loss.backward()
             loss.item()
             optimizer.step()

@@ -1,12 +1,20 @@
-"""Slow tests run where VAE_LESSONS_SLOW=1 is set."""
+"""Slow tests run, and those that count or time do so in full, where VAE_LESSONS_SLOW=1 is set."""
 
 import os
 
 import pytest
 
+SLOW = os.environ.get("VAE_LESSONS_SLOW") == "1"
+
+
+@pytest.fixture(scope="session")
+def slow():
+    """Whether there is time for the full measure, bool."""
+    return SLOW
+
 
 def pytest_collection_modifyitems(items):
-    if os.environ.get("VAE_LESSONS_SLOW") == "1":
+    if SLOW:
         return
     for item in items:
         if "slow" in item.keywords:

@@ -37,15 +37,32 @@ def fill(notebook, answer):
     return copy
 
 
+def twice(notebook, first, second):
+    """A copy in which each exercise is answered and judged by first(place), then again by second(place)."""
+    copy = nbformat.from_dict(notebook)
+    for place in reversed(places(copy)):
+        once = nbformat.from_dict(copy.cells[place.stub : place.check + 1])
+        for cell in once:
+            cell.id = f"{cell.id}-1"
+        once[0].source, copy.cells[place.stub].source = first(place), second(place)
+        copy.cells[place.stub : place.stub] = once
+    return copy
+
+
 def needed(notebook):
-    """A copy with the cells only that the exercises stand on: what defines their names, and so on upwards."""
+    """A copy with those cells only that exercises need, or that need an exercise's answer.
+
+    A cell is needed that defines a name which a needed cell uses, and so on upwards.
+    """
     wanted, kept = set(), []
     ends = {i for place in places(notebook) for i in (place.stub, place.check)}
+    answers = {place.written for place in places(notebook)}
     for i, cell in reversed(list(enumerate(notebook.cells))):
         if cell.cell_type != "code":
             continue
         defined, used = names(cell.source)
-        if i in ends or defined & wanted or "check." in cell.source:  # the clinic keeps its patients there
+        clinic = "check." in cell.source  # it keeps its patients there
+        if i in ends or clinic or defined & wanted or used & answers:
             wanted |= used
             kept.insert(0, cell)
     copy = nbformat.from_dict(notebook)

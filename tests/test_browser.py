@@ -24,11 +24,9 @@ pytestmark = pytest.mark.skipif(
 NOTEBOOKS = Path(os.environ.get("VAE_LESSONS_NOTEBOOKS", Path(__file__).parents[1] / "notebooks"))
 SHOTS = os.environ.get("VAE_LESSONS_SHOTS")  # a folder for a screenshot of each explorer
 PATHS = sorted(NOTEBOOKS.glob("0*.ipynb"))
-DECODED, FIGURE = 60, 150  # ms from a control's move to the new picture, median
+DECODED, FIGURE = 60, 150  # ms from a control's move to the new picture, median, on a quiet machine
 LIMIT = {"latent": DECODED, "components": DECODED, "hole_finder": DECODED}
-QUIET = (
-    0.3  # processors that others may use; beyond, a time says little, and three times the limit is allowed
-)
+BESIDE = 3  # times the limit: what is allowed where other work may run on the machine, as in CI
 MOVES, GROWTH = 1_000, 20  # moves, and MB that the kernel may grow by in them
 
 # In the page: what an explorer shows.
@@ -69,7 +67,7 @@ def new_page():
         yield new_page
 
 
-@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=PATHS, ids=lambda path: path.stem)
 def lesson(request, lab, new_page):
     """A lesson in the browser with all its cells run -> its page, its path, what the page complained of."""
     page, complaints = new_page(), []
@@ -192,13 +190,13 @@ def latencies(root, name):
     return [time for times in each for time in times]
 
 
-def best_latencies(root, name, tries=3):
-    """The quickest of up to three measurements, and how busy others kept the machine meanwhile."""
+def best_latencies(root, name, limit, tries=3):
+    """The quickest of measurements, up to three if they miss the limit, and how busy others were."""
     measured = []
     while len(measured) < tries:
         clock = Clock()
         measured.append((latencies(root, name), clock.others()))
-        if statistics.median(measured[-1][0]) < LIMIT.get(name, FIGURE):
+        if statistics.median(measured[-1][0]) < limit:
             break
     return min(measured, key=lambda pair: statistics.median(pair[0]))
 
@@ -209,7 +207,7 @@ def errors_on(page):
     ).all_inner_texts()
 
 
-def test_every_explorer_moves_quickly_and_without_an_error(lesson, lab, capsys):
+def test_every_explorer_moves_quickly_and_without_an_error(lesson, lab, capsys, slow):
     page, path, complaints = lesson
     wanted = calls(path)
     assert wanted, f"{path.stem} has no explorer."
@@ -225,26 +223,26 @@ def test_every_explorer_moves_quickly_and_without_an_error(lesson, lab, capsys):
         if name == "training":
             train_and_stop(page, root)
         else:
-            table.append((name, *best_latencies(root, name)))
+            limit = LIMIT.get(name, FIGURE) * (1 if slow else BESIDE)
+            table.append((name, limit, *best_latencies(root, name, limit)))
             for act in (move_sliders, drag_handles, type_numbers, press_buttons):
                 act(page, root)
         if SHOTS:
             root.screenshot(path=f"{SHOTS}/{path.stem[:2]}_{i}_{name}_after.png")
-    for name, times, others in table:
-        middle, limit = statistics.median(times), LIMIT.get(name, FIGURE)
+    for name, limit, times, others in table:
+        middle, aim = statistics.median(times), LIMIT.get(name, FIGURE)
         said = f"{name:18s} median {middle:4.0f} ms, slowest {max(times):4.0f}, of {len(times)}"
         with capsys.disabled():
-            print(f"\n{path.stem[:2]} {said}, aim {limit}; others used {others:.1f} processors", end="")
-        assert middle < limit * (1 if others < QUIET else 3)
+            print(f"\n{path.stem[:2]} {said}, aim {aim}; others used {others:.1f} processors", end="")
+        assert middle < limit
     assert errors_on(page) == []
     assert complaints == []
     assert "Traceback" not in lab.words()
 
 
-def test_a_thousand_moves_leave_the_kernel_as_large_as_it_was(lab, new_page, capsys):
-    page, path = new_page(), PATHS[0]
-    lab.open(page, path.name)
-    lab.run_all(page)
+@pytest.mark.parametrize("lesson", PATHS[:1], ids=lambda path: path.stem, indirect=True)
+def test_a_thousand_moves_leave_the_kernel_as_large_as_it_was(lesson, lab, capsys):
+    page, _, _ = lesson
     knob = page.locator(".vae-explorer .noUi-handle").first
     knob.scroll_into_view_if_needed()
     assert knob.evaluate(KEYED, [keys_for(knob), 100, 10])  # settles caches
@@ -255,5 +253,3 @@ def test_a_thousand_moves_leave_the_kernel_as_large_as_it_was(lab, new_page, cap
     with capsys.disabled():
         print(f"\n{MOVES} moves grew the kernel from {before:.0f} MB by {grown:.1f} MB", end="")
     assert grown < GROWTH
-    page.close()
-    lab.close_kernels()

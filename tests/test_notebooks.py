@@ -11,7 +11,6 @@ from store_notebooks import NOTEBOOKS, WIDGET_VIEW, clean
 
 PATHS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 IGNORED = "nbval-ignore-output"
-TOO_LONG = 48  # cells of lesson 06: eight more than a lesson should have, until it is cut
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)
@@ -81,7 +80,7 @@ def test_headings_go_down_one_level_at_a_time(cells):
 
 def test_size(path, cells):
     assert path.stat().st_size < 1_000_000
-    assert 20 <= len(cells) <= (TOO_LONG if path.stem.startswith("06") else 40)
+    assert 20 <= len(cells) <= 40
     assert sum("image/png" in o.get("data", {}) for c in code(cells) for o in c["outputs"]) >= 3
     for cell in code(cells):
         lines = [line for line in source(cell).splitlines() if line.strip()]

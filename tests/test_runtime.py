@@ -271,6 +271,7 @@ def measured(first="", rounds="3"):
     return threads, alone, beside, single
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(available_cpus() < 2, reason="A thread can only wait for another on two CPUs or more.")
 def test_a_busy_neighbour_does_not_stop_the_training():
     measured(rounds="1")  # for the reader of the output: what PyTorch does by itself

@@ -6,8 +6,7 @@ import torch
 
 from vae_lessons.gaussian import log_density, reparameterize
 from vae_lessons.losses import check_pixels, nll_of
-from vae_lessons.runtime import resolve_seed
-from vae_lessons.train import _bar
+from vae_lessons.runtime import progress_bar, resolve_seed
 
 ROWS = 4096  # decoded pictures in memory at once
 
@@ -15,7 +14,7 @@ ROWS = 4096  # decoded pictures in memory at once
 def importance_bound(nll, x, mu, log_var, samples=5_000, generator=None):
     """The bound from K = `samples` draws of q(z|x), (B, ...), (B, L), (B, L) -> (B,), in nats.
 
-    bound = log 1/K sum_k w_k,  log w_k = log p(x|z_k) + log N(z_k; 0, I) - log N(z_k; mu, exp(log_var))
+    bound = log 1/K sum_k w_k,  with the weights w_k of `log_weights`
 
     Its mean over draws is the ELBO at K = 1, grows with K and is at most log p(x). `nll` takes R images
     and their z, (R, ...), (R, L), and gives -log p(x|z), (R,). Samples are added up as they come, a few
@@ -28,14 +27,19 @@ def importance_bound(nll, x, mu, log_var, samples=5_000, generator=None):
     total = mu.new_full((len(x),), -math.inf)
     for done in range(0, samples, at_once):
         k = min(at_once, samples - done)
-        log_w = _log_weights(nll, *(t.repeat_interleave(k, 0) for t in (x, mu, log_var)), generator)
+        rows, *q = (part.repeat_interleave(k, 0) for part in (x, mu, log_var))
+        log_w = log_weights(nll, rows, reparameterize(*q, generator=generator), *q)
         total = torch.logaddexp(total, log_w.view(len(x), k).logsumexp(1))
     return total - math.log(samples)
 
 
-def _log_weights(nll, x, mu, log_var, generator):
-    """log w of one sample for each row."""
-    z = reparameterize(mu, log_var, generator=generator)
+def log_weights(nll, x, z, mu, log_var):
+    """log w of samples z ~ q(z|x), (R, ...), (R, L) x 3 -> (R,), in nats; their mean is the ELBO.
+
+    log w = log p(x|z) + log N(z; 0, I) - log N(z; mu, exp(log_var))
+
+    `nll` is that of `importance_bound`. Raises ValueError if the shapes differ. (Burda et al. 2016)
+    """
     zero = torch.zeros_like(z)
     return log_density(z, zero, zero) - log_density(z, mu, log_var) - nll(x, z)
 
@@ -52,7 +56,7 @@ def evaluate_importance(model, split, samples=5_000, seed=None, batch=64, progre
     generator = torch.Generator(model.device).manual_seed(resolve_seed(seed))
     was_training, found = model.training, []
     model.eval()
-    with _bar(math.ceil(len(split) / batch), progress) as bar:
+    with progress_bar(math.ceil(len(split) / batch), progress) as bar:
         for start in range(0, len(split), batch):
             x = split.batch(slice(start, start + batch)).to(model.device)
             check_pixels(x, model.likelihood)

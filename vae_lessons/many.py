@@ -9,8 +9,8 @@ from torch import nn
 
 from vae_lessons.history import Diverged, History, Scores
 from vae_lessons.losses import beta_schedule
-from vae_lessons.runtime import resolve_device, resolve_seed
-from vae_lessons.train import _bar, _check_fit, _copy, _terms, evaluate, one_cycle
+from vae_lessons.runtime import progress_bar, resolve_device, resolve_seed
+from vae_lessons.train import _check_fit, _copy, _terms, evaluate, one_cycle
 
 
 def fit_many(
@@ -40,7 +40,7 @@ def fit_many(
     generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
     optimizer = torch.optim.Adam(stacked.parameters(), lr, betas=(0.9, 0.99), fused=True)
     schedule = one_cycle(optimizer, lr, steps)
-    with _bar(steps, progress) as bar:
+    with progress_bar(steps, progress) as bar:
         try:
             for _ in range(epochs):
                 scores = _epoch(stacked, train, batch, prices, optimizer, schedule, generators, bar)

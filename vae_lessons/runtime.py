@@ -120,6 +120,17 @@ def resolve_seed(seed=None):
     return value
 
 
+def progress_bar(steps, progress=True):
+    """A text bar of tqdm, which a stored notebook keeps no trace of; none where nobody watches."""
+    from tqdm import tqdm
+
+    watched = sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")
+    return tqdm(
+        total=steps, file=sys.stdout, leave=False, ncols=80, mininterval=0.2, unit="step",
+        disable=not (progress and watched),
+    )  # fmt: skip
+
+
 def describe():
     """One line on threads, device and versions, for the first lesson and for bug reports."""
     import torch

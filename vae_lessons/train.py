@@ -2,18 +2,16 @@
 
 import contextlib
 import math
-import sys
 import time
 from functools import partial
-from typing import NamedTuple
 
 import torch
-from tqdm import tqdm
 
 from vae_lessons.gaussian import kl_standard_normal
 from vae_lessons.history import Diverged, History, Scores
 from vae_lessons.losses import beta_schedule, check_pixels, free_bits_kl, nll_of
-from vae_lessons.runtime import resolve_device, resolve_seed
+from vae_lessons.replay import Replay, Seen
+from vae_lessons.runtime import progress_bar, resolve_device, resolve_seed
 
 
 def terms(model, x, eps=None, generator=None):
@@ -43,7 +41,7 @@ def one_cycle(optimizer, peak, steps):
 
 def fit(
     model, data, epochs=15, beta=1.0, batch=256, lr=4e-3, device="auto", seed=None,
-    precision="float32", progress=True, free_bits=0.0, watch=None,
+    precision="float32", progress=True, free_bits=0.0, watch=None, graph=False,
 ):  # fmt: skip
     """Train a model by the mean of nll + beta * kl -> History. The model ends up on the device.
 
@@ -52,8 +50,9 @@ def fit(
     Adam (Kingma & Ba 2015) with a one-cycle learning rate (Smith & Topin 2018) whose peak is `lr`.
     An untrained model first gets the mean image as its output bias (`model.start_at`).
     All data lies on the device and is shuffled by index; the last, smaller batch of an epoch counts
-    too. `precision` "bfloat16" computes the layers in mixed precision. The same seed gives the same
-    numbers on one machine, and the caller's random state is left as it was.
+    too. `precision` "bfloat16" computes the layers in mixed precision. `graph` records the step as a
+    CUDA graph and replays it, which spares a small model on a GPU the launching of its kernels. The same
+    seed gives the same numbers on one machine, and the caller's random state is left as it was.
 
     Interrupting it (KeyboardInterrupt, the stop button) keeps what was learned and returns. `watch`, if
     given, is called with the history after each step, and may interrupt by raising it, too. Raises
@@ -62,24 +61,31 @@ def fit(
     """
     _check_fit(model, data, epochs, free_bits, batch, lr, precision)
     steps = epochs * math.ceil(len(data.train) / batch)
-    price = iter(beta_schedule(beta, steps)), free_bits
+    betas = iter(beta_schedule(beta, steps))
     device, seed = resolve_device(device), resolve_seed(seed)
     model.to(device)
     train, test = data.train.to(device), data.test.to(device)
     if not model.logits_head.bias.any():
         model.start_at(train.mean())
     generator = torch.Generator(device).manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
-    schedule = one_cycle(optimizer, lr, steps)
+    losses = partial(_losses, model, generator=generator, precision=precision, free_bits=free_bits)
+    if graph:
+        run = Replay(model, train, losses, batch, lr, generator, _rates(lr, steps)).epoch
+    else:
+        run = partial(_epoch, model, train, losses, *_optimizer(model, lr, steps))
     history, before, start = History(), _copy(model), time.perf_counter()
-    with _bar(steps, progress) as bar:
+    with progress_bar(steps, progress) as bar:
+
+        def each():
+            bar.update()
+            if watch:
+                watch(history)
+
         try:
             for _ in range(epochs):
                 before = _copy(model)
                 order = torch.randperm(len(train), generator=generator, device=device).split(batch)
-                batches = (train.batch(index) for index in order)
-                seen = _epoch(model, batches, price, optimizer, schedule, generator, precision, bar,
-                              watch and partial(watch, history))  # fmt: skip
+                seen = run(order, betas, each)
                 scores = evaluate(model, test, seed, precision=precision)
                 _check_finite(seen, scores, model, before, history)
                 sizes = seen.nll.new_tensor([len(index) for index in order]) / len(train)
@@ -95,26 +101,38 @@ def fit(
     return history
 
 
-class _Seen(NamedTuple):
-    """nll and kl (S,) of each step of an epoch, still on the device, and its learning rates."""
-
-    nll: torch.Tensor
-    kl: torch.Tensor
-    rates: list[float]
+def _optimizer(model, lr, steps):
+    """Adam (Kingma & Ba 2015) and its learning rate."""
+    adam = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
+    return adam, one_cycle(adam, lr, steps)
 
 
-def _epoch(model, batches, price, optimizer, schedule, generator, precision, bar, watch=None):
+def _rates(lr, steps):
+    """The learning rate of each step, for those who have to know it beforehand."""
+    nobody = torch.optim.SGD([torch.zeros(1)], lr)
+    schedule = one_cycle(nobody, lr, steps)
+    for _ in range(steps):
+        yield schedule.get_last_lr()[0]
+        nobody.step()
+        schedule.step()
+
+
+def _losses(model, x, generator, precision, free_bits):
+    """Means over a batch of nll, kl, and the kl that is charged for, (B, ...) -> three of ()."""
+    with _autocast(x.device, precision):
+        out = model(x, generator=generator)
+        nll, kl = (term.mean() for term in _terms(model, x, out))
+    if free_bits and out.log_var is not None:
+        return nll, kl, free_bits_kl(out.mu.float(), out.log_var.float(), free_bits)
+    return nll, kl, kl
+
+
+def _epoch(model, train, losses, optimizer, schedule, order, betas, each):
     """The training loop itself; nothing in it waits for a GPU."""
     model.train()
-    nlls, kls, rates, (betas, free_bits) = [], [], [], price
-    for x in batches:
-        with _autocast(x.device, precision):
-            out = model(x, generator=generator)
-            nll, kl = _terms(model, x, out)
-        nll, kl = nll.mean(), kl.mean()
-        charged = kl
-        if free_bits and out.log_var is not None:
-            charged = free_bits_kl(out.mu.float(), out.log_var.float(), free_bits)
+    nlls, kls, rates = [], [], []
+    for index in order:
+        nll, kl, charged = losses(x=train.batch(index))
         optimizer.zero_grad()
         (nll + next(betas) * charged).backward()
         optimizer.step()
@@ -122,10 +140,8 @@ def _epoch(model, batches, price, optimizer, schedule, generator, precision, bar
         schedule.step()
         nlls.append(nll.detach())
         kls.append(kl.detach())
-        bar.update()
-        if watch:
-            watch()
-    return _Seen(torch.stack(nlls), torch.stack(kls), rates)
+        each()
+    return Seen(torch.stack(nlls), torch.stack(kls), rates)
 
 
 def _check_finite(seen, scores, model, before, history):
@@ -192,15 +208,6 @@ def _autocast(device, precision):
     if precision == "float32" and not torch.is_autocast_enabled(device.type):
         return contextlib.nullcontext()  # autocast costs 70 us a step even when it has nothing to do
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
-
-
-def _bar(steps, progress):
-    """A text bar, which a stored notebook keeps no trace of; none where nobody watches."""
-    watched = sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")
-    return tqdm(
-        total=steps, file=sys.stdout, leave=False, ncols=80, mininterval=0.2, unit="step",
-        disable=not (progress and watched),
-    )  # fmt: skip
 
 
 def _summary(history, device):
