@@ -47,8 +47,8 @@ class Recipe(NamedTuple):
     output_bias: bool = True  # decoding starts at the mean image
     landing: bool = True  # sticking the landing (Roeder et al. 2017)
     weight_decay: float = 0.03  # of AdamW (Loshchilov & Hutter 2019)
-    lr: float = 3e-3
-    batch: int = 200
+    lr: float = 6e-3
+    batch: int = 400
     samples: int = 1  # k of the importance-weighted last part; 1: none
     last: float = 0.5  # the share of training that is importance-weighted
 

@@ -177,7 +177,8 @@ class VAE(Autoencoder):
 
     def encode(self, x):
         """q(z|x) of each image, (B, *shape) -> Posterior of (B, L). ValueError on another shape."""
-        return TwoHeads.forward(self, self.encoder(self._flat(x)))  # the VAE's heads have the same names
+        h = self.encoder(self._flat(x))
+        return Posterior(self.mu_head(h), self.log_var_head(h))
 
     @torch.no_grad()
     def code(self, x):
