@@ -167,8 +167,7 @@ class Autoencoder(nn.Module):
 class VAE(Autoencoder):
     """The variational autoencoder (Kingma & Welling 2014; Rezende et al. 2014).
 
-    Its encoder has two heads, which give q(z|x) = N(mu, diag(exp(log_var))). Settings and errors
-    are the autoencoder's.
+    Its encoder's two heads give q(z|x) = N(mu, diag(exp(log_var))). Settings, errors: as an Autoencoder's.
     """
 
     def _build(self, pixels, hidden):
