@@ -55,8 +55,8 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     "vae": Recipe(),
-    "importance": Recipe(samples=8),
-    "burda": Recipe(hidden=(200, 200), tanh=True),
+    "importance": Recipe(samples=8, batch=200, lr=4e-3),
+    "burda": Recipe(hidden=(200, 200), tanh=True, lr=3e-3),  # their network
 }
 ABLATION = {
     "all": {},

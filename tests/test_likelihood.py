@@ -1,0 +1,116 @@
+"""The benchmark of published numbers: its gradients, its random pixels, a run that is cut off and goes on."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from vae_lessons import handwriting
+from vae_lessons.data import Split
+from vae_lessons.importance import evaluate_importance
+from vae_lessons.train import evaluate
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import likelihood as bench
+
+SMALL = bench.Recipe(hidden=(16,), batch=50)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def train():
+    return Split(handwriting.draw(300)[0])
+
+
+def gradients(loss, model):
+    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))])
+
+
+def mean_gradient(kind, model, x, times, **settings):
+    """The mean gradient over many draws of the noise, and its standard error, of each weight."""
+    generator = torch.Generator().manual_seed(1)
+    drawn = torch.stack([gradients(kind(model, x, generator, **settings), model) for _ in range(times)])
+    return drawn.mean(0), drawn.std(0) / times**0.5
+
+
+def iwae_loss(model, x, generator, samples):
+    """Minus the importance-weighted bound, differentiated as it stands."""
+    mu, log_var = (part.repeat_interleave(samples, 0) for part in model.encode(x))
+    z = bench.reparameterize(mu, log_var, generator=generator)
+    nll = bench._nll(model)
+    log_w = bench.log_weights(nll, x.repeat_interleave(samples, 0), z, mu, log_var)
+    return -(log_w.view(-1, samples).logsumexp(1) - torch.tensor(samples).log()).mean()
+
+
+@pytest.mark.parametrize(
+    ("ours", "plain", "settings"),
+    [
+        (bench.landing_loss, bench.plain_loss, {}),
+        (bench.importance_loss, iwae_loss, {"samples": 4}),
+    ],
+)
+def test_the_gradient_of_less_variance_has_the_mean_of_the_plain_one(ours, plain, settings, train):
+    model, x = bench.model_of(SMALL, train, 0), bench.drawn(train, 0).x[:20]
+    (a, ea), (b, eb) = (mean_gradient(kind, model, x, 400, **settings) for kind in (ours, plain))
+    off = (a - b) / (ea**2 + eb**2).sqrt().clamp(min=1e-6)
+    assert off.abs().mean() < 1  # 0.8 for noise alone, in standard errors
+    assert off.abs().max() < 6
+    norm = b.norm()
+    assert (a - b).norm() < 0.2 * norm
+
+
+def test_a_single_importance_sample_is_sticking_the_landing(train):
+    model, x = bench.model_of(SMALL, train, 0), bench.drawn(train, 0).x[:20]
+    one, two = (
+        gradients(loss(model, x, torch.Generator().manual_seed(3), **more), model)
+        for loss, more in ((bench.landing_loss, {}), (bench.importance_loss, {"samples": 1}))
+    )
+    torch.testing.assert_close(one, two)
+
+
+def test_pixels_are_one_with_their_grey_value_as_probability():
+    pixels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(4001, 1, 16, 16)
+    drawn = bench.binary(pixels, torch.Generator().manual_seed(0))
+    assert set(drawn.unique().tolist()) == {0.0, 1.0}
+    share, wanted = drawn.mean(0).flatten(), torch.arange(256) / 255
+    assert (share[0], share[-1]) == (0, 1)
+    error = (share - wanted)[1:-1] / (wanted * (1 - wanted) / 4001).sqrt()[1:-1]
+    assert error.abs().max() < 4.5
+    assert 0.85 < error.std() < 1.15
+
+
+@pytest.mark.parametrize("recipe", [SMALL, SMALL._replace(samples=3, last=0.4)])
+def test_a_run_that_is_cut_off_goes_on_as_if_it_had_not_been(recipe, train, tmp_path):
+    whole = bench.Run(recipe, train, 0, CPU, steps=18).go()  # three epochs of six steps
+    path = tmp_path / "run.pt"
+    cut = bench.Run(recipe, train, 0, CPU, steps=18, checkpoint=path)
+    loss, count = cut.loss, []
+
+    def interrupted(x):
+        count.append(1)
+        if len(count) == 10:
+            raise KeyboardInterrupt
+        return loss(x)
+
+    cut.loss = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        cut.go()
+    again = bench.Run(recipe, train, 0, CPU, steps=18, checkpoint=path)
+    assert again.step == 6
+    again.go()
+    for a, b in zip(whole.parameters(), again.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+    with pytest.raises(SystemExit, match="another recipe"):
+        bench.Run(recipe._replace(lr=1.0), train, 0, CPU, steps=18, checkpoint=path)
+
+
+def test_training_by_the_clock_ends_with_the_clock_and_learns(train):
+    run = bench.Run(SMALL, train, 0, CPU, seconds=2)
+    held_out = bench.drawn(train, 0)
+    before = evaluate(run.model, held_out).elbo
+    run.go()
+    assert 2 <= run.spent < 3
+    after = evaluate(run.model, held_out).elbo
+    assert after > before + 20
+    assert evaluate_importance(run.model, held_out.first(50), 50, progress=False).mean() > after - 30
