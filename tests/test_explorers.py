@@ -216,7 +216,7 @@ def megabytes():
     return psutil.Process().memory_info().rss / 2**20
 
 
-def test_many_runs_of_a_cell_leave_the_kernel_as_large_as_it_was(cell, make, slow):
+def test_fifty_runs_of_a_cell_leave_the_kernel_as_large_as_it_was(cell, make):
     def run(name):
         cell.run += 1
         made = make[name]()
@@ -227,13 +227,13 @@ def test_many_runs_of_a_cell_leave_the_kernel_as_large_as_it_was(cell, make, slo
     for name in ("latent", "gaussian"):
         kept += [run(name) for _ in range(8)]
         before = megabytes()
-        kept += [run(name) for _ in range(50 if slow else 15)]
-        assert megabytes() - before < (20 if slow else 8), name
+        kept += [run(name) for _ in range(50)]
+        assert megabytes() - before < 20, name
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"training"}))
-def test_many_moves_leave_the_kernel_as_large_as_it_was(name, make, slow):
-    moves, growth = (1000, 20) if slow else (200, 8)  # MB
+def test_many_moves_leave_the_kernel_as_large_as_it_was(name, make):
+    moves, growth = (1000, 20) if name in ("latent", "gaussian") else (250, 10)  # MB
     made = make[name]()
     control = next(control for control in controls(made.view) if not control.disabled)
     values = control.value, other_value(control)
