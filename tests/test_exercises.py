@@ -52,7 +52,6 @@ def test_a_lesson_has_exercises_that_are_stored_untouched(path):
         assert "still to be" in "".join(output["data"]["text/plain"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_every_stub_solved_passes_in_strict_mode_with_all_other_cells(path):
     notebook = fill(read(path), solution)
@@ -68,7 +67,7 @@ def test_every_stub_solved_passes_in_strict_mode_with_all_other_cells(path):
 def test_wrong_answers_fail_at_their_checks_with_their_sentences_and_right_ones_pass(path, tmp_path):
     """As an instructor runs it, VAE_LESSONS_STRICT=1 pytest --nbval-lax: each exercise wrong, then right.
 
-    On the cells that exercises need; all cells, with every stub solved, run where VAE_LESSONS_SLOW=1.
+    On the cells that exercises need; the test above runs all of them.
     """
     notebook = needed(twice(read(path), lambda place: mistake(place)[0], solution))
     nbformat.write(notebook, tmp_path / "wrong.ipynb")
