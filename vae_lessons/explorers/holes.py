@@ -7,6 +7,7 @@ from PIL import Image
 
 from vae_lessons import measures
 from vae_lessons.explorers import ink
+from vae_lessons.explorers.neighbours import Among
 from vae_lessons.explorers.planes import HIGHER, Plane, place_sliders, real_images, set_place
 from vae_lessons.explorers.stage import Explorer, Stage
 from vae_lessons.plots import COLOURS
@@ -29,6 +30,7 @@ class HoleFinder(Explorer):
             "of a real image is as near as it should be; beside it, what is decoded in a hole.",
         )
         self.plane, self.ruler = plane, ruler or measures.yardstick(model, data)
+        self.among = Among(self.ruler.own)
         self.map, self.asked = None, []
         self._build()
 
@@ -59,26 +61,22 @@ class HoleFinder(Explorer):
     def _slid(self):
         self.stage.at = [self.across.value, self.up.value]
 
-    def distance(self, pictures):
-        """How far pictures are from the model's own pictures of real images -> Nearest."""
-        return measures.nearest(pictures.flatten(1), self.ruler.own)
-
     def ask(self):
         """Say whether the place under the handle is a hole, and leave a mark there."""
         z = torch.tensor(self.stage.at)
         image, words, hole = self._answer(z)
         self.asked.append(hole)
-        self.stage.marks = [*self.stage.marks[-MARKS:], [*z.tolist(), HOLE if hole else FULL]]
         self.answer.show(image, words)
+        self.stage.marks = [*self.stage.marks[-MARKS:], [*z.tolist(), HOLE if hole else FULL]]
 
     def _answer(self, z, score=True):
         picture = self.plane.model.picture(z[None].float())
-        near = self.distance(picture)
-        hole = near.distance.item() > self.ruler.limit
+        distance, index = self.among.nearest(picture)
+        hole = distance > self.ruler.limit
         verdict = "A hole" if hole else "Not a hole"
-        rule = f"{near.distance.item():.2f} away, the limit is {self.ruler.limit:.2f}"
+        rule = f"{distance:.2f} away, the limit is {self.ruler.limit:.2f}"
         paper = self._blank()
-        own = self.ruler.own[near.index.item()].view(picture.shape[1:])
+        own = self.ruler.own[index].view(picture.shape[1:])
         for image, y in ((picture[0], 18), (own, TILE + 46)):
             ink.put(paper, ink.tile(image, TILE), 1, y)
         ink.write(paper, "decoded there", 1, 2, 11)
@@ -112,7 +110,7 @@ class HoleFinder(Explorer):
             at = (torch.arange(GRID) + 0.5) / GRID * 2 - 1
             places = torch.cartesian_prod(at.flip(0), at).flip(1)
             pictures = self.plane.model.picture(self.plane.at(places).float())
-            over = self.distance(pictures).distance - self.ruler.limit
+            over = measures.nearest(pictures.flatten(1), self.ruler.own).distance - self.ruler.limit
             self.map = over.view(GRID, GRID).numpy()
         return self.map
 

@@ -22,12 +22,11 @@ function render({ model, el }) {
   root.append(img, over);
   el.append(root);
 
-  let url = null;
   const paint = () => {
-    const next = URL.createObjectURL(new Blob([get("png")], { type: "image/png" }));
-    img.src = next;
-    if (url) URL.revokeObjectURL(url);
-    url = next;
+    const data = get("png"), bytes = new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
+    let text = "";
+    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    img.src = `data:image/png;base64,${btoa(text)}`;
   };
   const say = () => { img.alt = get("alt"); };
 
@@ -126,7 +125,6 @@ function render({ model, el }) {
   }
   return () => {
     for (const [name, react] of Object.entries(watched)) model.off(`change:${name}`, react);
-    if (url) URL.revokeObjectURL(url);
   };
 }
 
