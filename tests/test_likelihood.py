@@ -60,6 +60,13 @@ def test_the_gradient_of_less_variance_has_the_mean_of_the_plain_one(ours, plain
     assert (a - b).norm() < 0.2 * norm
 
 
+def test_a_centred_encoder_sees_the_image_less_the_mean_image(train):
+    x = bench.drawn(train, 0).x[:20]
+    centred, plain = (bench.model_of(SMALL._replace(centred=yes), train, 0) for yes in (True, False))
+    torch.testing.assert_close(centred.code(x), plain.code(x - train.mean()))
+    assert not torch.allclose(centred.code(x), plain.code(x))
+
+
 def test_a_single_importance_sample_is_sticking_the_landing(train):
     model, x = bench.model_of(SMALL, train, 0), bench.drawn(train, 0).x[:20]
     one, two = (
