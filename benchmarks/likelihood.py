@@ -194,6 +194,8 @@ class Run:
                 self.spent = before + time.perf_counter() - start
                 if self.share >= 1:
                     break
+            if not loss.isfinite():
+                raise SystemExit(f"The loss is no longer finite after step {self.step:,}; try a smaller lr.")
             if self.checkpoint:
                 self._write()
         return self.model.eval()

@@ -121,3 +121,11 @@ def test_training_by_the_clock_ends_with_the_clock_and_learns(train):
     after = evaluate(run.model, held_out).elbo
     assert after > before + 20
     assert evaluate_importance(run.model, held_out.first(50), 50, progress=False).mean() > after - 30
+
+
+def test_a_run_whose_loss_is_not_finite_stops_and_says_so_and_writes_nothing(train, tmp_path):
+    run = bench.Run(SMALL, train, 0, CPU, steps=18, checkpoint=tmp_path / "run.pt")
+    run.loss = lambda x: run.model.encode(x).mu.sum() * float("nan")
+    with pytest.raises(SystemExit, match="no longer finite after step 6;"):
+        run.go()
+    assert not (tmp_path / "run.pt").exists()
