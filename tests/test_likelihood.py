@@ -78,7 +78,7 @@ def test_a_single_importance_sample_is_sticking_the_landing(train):
 
 def test_pixels_are_one_with_their_grey_value_as_probability():
     pixels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(4001, 1, 16, 16)
-    drawn = bench.binary(pixels, torch.Generator().manual_seed(0))
+    drawn = bench.binary(bench.below(pixels), torch.Generator().manual_seed(0))
     assert set(drawn.unique().tolist()) == {0.0, 1.0}
     share, wanted = drawn.mean(0).flatten(), torch.arange(256) / 255
     assert (share[0], share[-1]) == (0, 1)
