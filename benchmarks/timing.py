@@ -1,6 +1,7 @@
 """Fair timing on a machine that is never quite quiet: every round runs each contestant once, in turn.
 
-A ratio is taken within a round, where both saw the same weather; the table shows its median and quartiles.
+A ratio is taken within a round, where both saw the same weather; the table shows its median and quartiles,
+and beside them the ratio of the fastest rounds, which other programs disturbed least.
 """
 
 import gc
@@ -70,12 +71,14 @@ def print_ratios(found, per=1, unit="ms", base=None):
     """A table: median time over `per` (steps, say), and the ratio to the first contestant or to `base`."""
     base = base or found[0]
     width = max(len(timed.name) for timed in found)
-    print(f"{'':{width}}  {unit:>9}     ratio  (quartiles)      ratio of CPU time")
+    print(f"{'':{width}}  {unit:>9}     ratio  (quartiles)      fastest  ratio of CPU time")
     for timed in found:
         low, middle, high = ratios(timed, base)
         cpu = ratios(timed, base, "cpu")[1]
         each = 1e3 * statistics.median(timed.wall) / per
-        print(f"{timed.name:{width}}  {each:9.3f}  {middle:8.3f}  ({low:.3f}-{high:.3f})  {cpu:12.3f}")
+        fastest = min(timed.wall) / min(base.wall)
+        spread = f"{middle:8.3f}  ({low:.3f}-{high:.3f})"
+        print(f"{timed.name:{width}}  {each:9.3f}  {spread}  {fastest:9.3f}  {cpu:9.3f}")
 
 
 def child(code, *arguments, environment=None):
