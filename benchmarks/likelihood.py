@@ -207,7 +207,8 @@ class Run:
 
     def _state(self):
         return {
-            "recipe": self.recipe._asdict(), "model": self.model.state_dict(), "step": self.step,
+            "recipe": self.recipe._asdict(), "images": len(self.limits),
+            "model": self.model.state_dict(), "step": self.step,
             "optimizer": self.optimizer.state_dict(), "generator": self.generator.get_state(),
             "spent": self.spent,
         }  # fmt: skip
@@ -218,8 +219,8 @@ class Run:
 
     def _read(self):
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        if state["recipe"] != self.recipe._asdict():
-            raise SystemExit(f"{self.checkpoint} is a run with another recipe; name another file.")
+        if (state["recipe"], state["images"]) != (self.recipe._asdict(), len(self.limits)):
+            raise SystemExit(f"{self.checkpoint} is a run with another recipe or images; name another file.")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())

@@ -108,8 +108,9 @@ def test_a_run_that_is_cut_off_goes_on_as_if_it_had_not_been(recipe, train, tmp_
     again.go()
     for a, b in zip(whole.parameters(), again.model.parameters(), strict=True):
         torch.testing.assert_close(a, b)
-    with pytest.raises(SystemExit, match="another recipe"):
-        bench.Run(recipe._replace(lr=1.0), train, 0, CPU, steps=18, checkpoint=path)
+    for other, images in ((recipe._replace(lr=1.0), train), (recipe, train.first(50))):
+        with pytest.raises(SystemExit, match="another recipe"):
+            bench.Run(other, images, 0, CPU, steps=18, checkpoint=path)
 
 
 def test_training_by_the_clock_ends_with_the_clock_and_learns(train):
