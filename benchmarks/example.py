@@ -3,7 +3,7 @@
 pytorch/examples (vae/main.py) as it is: 784-400-20-400-784, ReLU, Adam at 1e-3, batch 128, 10 epochs of grey
 MNIST; its test loss is minus the test ELBO, one sample an image. Then `fit` with as many latents, two hidden
 layers, and as many epochs as the seconds allow by the time of one, or as --epochs-of-fit says. Both clocks
-count training alone. The layers and the learning rate of `fit` were chosen with 5,000 of the training images.
+count training alone. The learning rate of `fit` was chosen with 5,000 of the training images.
 """
 
 import argparse

@@ -110,7 +110,7 @@ def below(pixels):
 def binary(limits, generator):
     """Each pixel 0 or 1 with its grey value as probability, limits from `below` (B, ...) -> float (B, ...).
 
-    torch.bernoulli takes two to four times as long, and then a quarter of the step.
+    torch.bernoulli takes two to four times as long.
     """
     words = torch.empty(-(-limits.numel() // 4), dtype=torch.int64, device=limits.device)
     words.random_(-(2**63), None, generator=generator)
@@ -219,7 +219,7 @@ class Run:
 
     def _read(self):
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        if (state["recipe"], state["images"]) != (self.recipe._asdict(), len(self.limits)):
+        if (state["recipe"], state.get("images")) != (self.recipe._asdict(), len(self.limits)):
             raise SystemExit(f"{self.checkpoint} is a run with another recipe or images; name another file.")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -227,9 +227,8 @@ class Run:
         self.step, self.spent = state["step"], state["spent"]
 
 
-def splits(name, seed=0):
-    """Training, validation and test images; the latter two drawn to 0 or 1 once. Three of Split."""
-    data = load(name)
+def splits(data, seed=0):
+    """Training, validation and test images of a Data; the latter two drawn to 0 or 1 once. Three of Split."""
     order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
     train, held_out = data.train.at(order[HELD_OUT:]), data.train.at(order[:HELD_OUT])
     return train, drawn(held_out, seed), drawn(data.test, seed)
@@ -271,15 +270,16 @@ def main():
     parser.add_argument("--device", default="auto")
     parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="change the recipe")
     given = parser.parse_args()
+    if given.all and not given.test:
+        raise SystemExit("With --all, no image is left but the test images; add --test 5000.")
     recipe = RECIPES[given.recipe]
     changed = dict(pair.split("=") for pair in given.set)
     recipe = recipe._replace(**{k: type(getattr(recipe, k))(ast.literal_eval(v)) for k, v in changed.items()})
     device = resolve_device(given.device)
-    train, validation, test = splits(given.data)
+    data = load(given.data)
+    train, validation, test = splits(data)
     if given.all:
-        if not given.test:
-            raise SystemExit("With --all, no image is left but the test images; add --test 5000.")
-        train = load(given.data).train
+        train = data.train
     print(machine())
     print(f"{given.data}: {len(train):,} training images; published: ", end="")
     print(", ".join(f"{name} {nats}" for name, nats in PUBLISHED.items()))
