@@ -1,18 +1,23 @@
 """`fit` against the bare step, the common loop and pythae: python benchmarks/fit_speed.py [--batch 128 512]
 
-One epoch each on the same images and model. The bare step is forward + backward + fused Adam on batches
-that lie ready in memory; everything else is overhead. Two rows for `fit`: its training, with progress bar
-and history, on a test set of one image, which is what the others do; and with the scores of its test
-images, which the others leave out.
+On the same images and model. The bare step is forward + backward + fused Adam on batches that lie ready in
+memory; everything else is overhead. The table compares epochs; two rows for `fit`: its training, with
+progress bar and history, on a test set of one image, which is what the others do; and with the scores of
+its test images, which the others leave out. Where the machine's speed changes from one second to the next,
+that does not tell 1.04 from 1.10, so a line below it compares three epochs of `fit` with as many bare steps,
+in turns of ten steps.
 """
 
 import argparse
+import contextlib
+import gc
 import io
-import sys
+import time
+from itertools import cycle, islice
 
 import torch
-from loops import CommonVAE, bare, common, has_pythae, new_model, pythae_trainer, torchvision_set
-from timing import interleaved, machine, print_ratios
+from loops import CommonVAE, bare, bare_steps, common, has_pythae, new_model, pythae_trainer, torchvision_set
+from timing import interleaved, machine, print_ratios, quartiles
 
 from vae_lessons.data import Data, load
 from vae_lessons.train import fit
@@ -30,36 +35,62 @@ def own(data, batch):
     model = new_model()
 
     def run():
-        shown, sys.stdout = sys.stdout, Screen()
-        try:
+        with contextlib.redirect_stdout(Screen()):
             fit(model, data, epochs=1, batch=batch, lr=1e-3, device="cpu")
-        finally:
-            sys.stdout = shown
 
     return run
 
 
+def ready(data, batch):
+    """An epoch of shuffled batches (B, 784), made ready in memory."""
+    return [data.train.batch(index).flatten(1) for index in torch.randperm(len(data.train)).split(batch)]
+
+
 def in_memory(data, batch):
-    """The bare step, with an epoch of shuffled batches made ready first."""
-    model, order = new_model(), torch.randperm(len(data.train))
-    batches = [data.train.batch(index).flatten(1) for index in order.split(batch)]
+    """The bare step on such batches."""
+    model, batches = new_model(), ready(data, batch)
     return lambda: bare(model, batches)
 
 
-def contestants(data, batch, everyone=True):
+def in_turns(data, batch, turn=10, epochs=3):
+    """The time of `fit` over that of as many bare steps, taken in turns -> float.
+
+    `fit` pauses after every `turn` steps, and the bare step takes as many; what `fit` does before its first
+    step and after its last counts.
+    """
+    batches, model = ready(data, batch), new_model()
+    steps, done, bare_time = epochs * len(batches), 0, 0.0
+    bare_turns = bare_steps(new_model(), islice(cycle(batches), steps))
+
+    def pause(history):
+        nonlocal done, bare_time
+        done += 1
+        if done % turn == 0 or done == steps:
+            start = time.perf_counter()
+            for _ in range(turn):
+                next(bare_turns, None)
+            bare_time += time.perf_counter() - start
+
+    gc.collect()
+    start = time.perf_counter()
+    with contextlib.redirect_stdout(Screen()):
+        fit(model, data, epochs=epochs, batch=batch, lr=1e-3, device="cpu", watch=pause)
+    return (time.perf_counter() - start - bare_time) / bare_time
+
+
+def contestants(data, batch):
     training = Data(data.train, data.test.first(1))
     found = {
         "bare step": lambda: in_memory(data, batch),
         "fit": lambda: own(training, batch),
         f"fit, scores of {len(data.test):,} test images": lambda: own(data, batch),
     }
-    if everyone:
-        dataset = torchvision_set(data.train)
-        found["loop of pytorch/examples"] = lambda: (
-            lambda model=CommonVAE(): common(model, dataset, batch)  # noqa: B008
-        )
-        if has_pythae():
-            found["pythae"] = lambda: pythae_trainer(data.train, batch)
+    dataset = torchvision_set(data.train)
+    found["loop of pytorch/examples"] = lambda: (
+        lambda model=CommonVAE(): common(model, dataset, batch)  # noqa: B008
+    )
+    if has_pythae():
+        found["pythae"] = lambda: pythae_trainer(data.train, batch)
     return found
 
 
@@ -69,7 +100,7 @@ def main():
     parser.add_argument("--batch", type=int, nargs="+", default=[128, 512])
     parser.add_argument("--images", type=int, help="training images, default all")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--own", action="store_true", help="the bare step and fit alone")
+    parser.add_argument("--own", action="store_true", help="fit and the bare step in turns, no table")
     given = parser.parse_args()
     data = load(given.data, train=given.images)
     print(machine())
@@ -78,7 +109,12 @@ def main():
     for batch in given.batch:
         steps = -(-len(data.train) // batch)
         print(f"\n{data.name}, {len(data.train):,} images, batch {batch}, {given.rounds} rounds; ms a step")
-        print_ratios(interleaved(contestants(data, batch, not given.own), given.rounds), per=steps)
+        if not given.own:
+            print_ratios(interleaved(contestants(data, batch), given.rounds), per=steps)
+        training = Data(data.train, data.test.first(1))
+        in_turns(training, batch)  # a round to warm up
+        low, middle, high = quartiles([in_turns(training, batch) for _ in range(given.rounds)])
+        print(f"fit over the bare step, in turns: {middle:.3f}  ({low:.3f}-{high:.3f})")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,12 @@ def bare_forward(model, x, eps):
 
 def bare(model, batches, lr=1e-3):
     """Forward, backward, fused Adam, on batches (B, 784) that are ready in memory. The floor: 1.00."""
+    for _ in bare_steps(model, batches, lr):
+        pass
+
+
+def bare_steps(model, batches, lr=1e-3):
+    """`bare` as an iterator that stops after every step."""
     optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
     for x in batches:
         eps = torch.randn(len(x), LATENT, device=x.device)
@@ -40,6 +46,7 @@ def bare(model, batches, lr=1e-3):
         optimizer.zero_grad()
         ((nll + kl) / len(x)).backward()
         optimizer.step()
+        yield
 
 
 class CommonVAE(torch.nn.Module):

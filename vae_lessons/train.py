@@ -69,10 +69,12 @@ def fit(
         model.start_at(train.mean())
     generator = torch.Generator(device).manual_seed(seed)
     losses = partial(_losses, model, generator=generator, precision=precision, free_bits=free_bits)
+    rates = iter(_rates(lr, steps))
     if graph:
-        run = Replay(model, train, losses, batch, lr, generator, _rates(lr, steps)).epoch
+        run = Replay(model, train, losses, batch, lr, generator, rates).epoch
     else:
-        run = partial(_epoch, model, train, losses, *_optimizer(model, lr, steps))
+        adam = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
+        run = partial(_epoch, model, train, losses, adam, rates)
     history, before, start = History(), _copy(model), time.perf_counter()
     with progress_bar(steps, progress) as bar:
 
@@ -101,20 +103,15 @@ def fit(
     return history
 
 
-def _optimizer(model, lr, steps):
-    """Adam (Kingma & Ba 2015) and its learning rate."""
-    adam = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
-    return adam, one_cycle(adam, lr, steps)
-
-
 def _rates(lr, steps):
-    """The learning rate of each step, for those who have to know it beforehand."""
+    """The learning rate of each step, worked out beforehand so that no step has to."""
     nobody = torch.optim.SGD([torch.zeros(1)], lr)
-    schedule = one_cycle(nobody, lr, steps)
+    schedule, rates = one_cycle(nobody, lr, steps), []
+    nobody.step()  # a schedule warns where no step comes before its own
     for _ in range(steps):
-        yield schedule.get_last_lr()[0]
-        nobody.step()
+        rates.append(schedule.get_last_lr()[0])
         schedule.step()
+    return rates
 
 
 def _losses(model, x, generator, precision, free_bits):
@@ -127,21 +124,23 @@ def _losses(model, x, generator, precision, free_bits):
     return nll, kl, kl
 
 
-def _epoch(model, train, losses, optimizer, schedule, order, betas, each):
+def _epoch(model, train, losses, adam, rates, order, betas, each):
     """The training loop itself; nothing in it waits for a GPU."""
     model.train()
-    nlls, kls, rates = [], [], []
+    (group,) = adam.param_groups
+    nlls, kls, used = [], [], []
     for index in order:
         nll, kl, charged = losses(x=train.batch(index))
-        optimizer.zero_grad()
+        for weights in group["params"]:
+            weights.grad = None  # as zero_grad does, with no record for a profiler: 0.1 ms of 5 on a CPU
         (nll + next(betas) * charged).backward()
-        optimizer.step()
-        rates.append(schedule.get_last_lr()[0])
-        schedule.step()
+        group["lr"] = next(rates)
+        adam.step()
+        used.append(group["lr"])
         nlls.append(nll.detach())
         kls.append(kl.detach())
         each()
-    return Seen(torch.stack(nlls), torch.stack(kls), rates)
+    return Seen(torch.stack(nlls), torch.stack(kls), used)
 
 
 def _check_finite(seen, scores, model, before, history):
