@@ -673,7 +673,7 @@ def test_evaluations_that_cannot_be_are_refused(changed, error, message, data):
         evaluate(VAE(**SMALL), **arguments)
 
 
-# -------------------------------------------------------------------------------------- on a GPU
+# ----------------------------------------------------------------- the recorded step, and a GPU
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -137,7 +137,7 @@ class Autoencoder(nn.Module):
         """Logits, or the means of a Gaussian, (B, L) -> (B, *shape). ValueError on another shape."""
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise ValueError(f"z must be (B, {self.latent}), but it is {tuple(z.shape)}.")
-        return self.logits_head(self.decoder(z)).unflatten(1, self.shape)
+        return self.logits_head(self.decoder(z)).view(len(z), *self.shape)
 
     def forward(self, x, eps=None, generator=None):
         """Code and reconstruction, (B, *shape) -> Output. Nothing is random; the noise is unused."""
