@@ -1,7 +1,7 @@
 """Execute notebooks and store their outputs: python tests/store_notebooks.py [PATH ...]"""
 
+import argparse
 import re
-import sys
 from pathlib import Path
 
 import nbformat
@@ -51,7 +51,17 @@ def _clean_output(output):
     return output
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
+    parser.add_argument("notebooks", nargs="*", type=Path, metavar="PATH", help="default: every lesson")
+    given = parser.parse_args().notebooks
+    for path in given:
+        if not path.is_file():
+            parser.error(f"there is no file {path}")
+    for path in given or sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+        print(f"storing {path.name}", flush=True)
+        store(path.resolve())
+
+
 if __name__ == "__main__":
-    for name in sys.argv[1:] or sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
-        print(f"storing {Path(name).name}", flush=True)
-        store(Path(name).resolve())
+    main()
