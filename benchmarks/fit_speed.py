@@ -30,15 +30,15 @@ class Screen(io.StringIO):
         return True
 
 
-def own(data, batch):
+def shown_fit(model, data, batch, epochs=1, watch=None):
     """`fit` as a learner calls it, its bar drawn."""
+    with contextlib.redirect_stdout(Screen()):
+        fit(model, data, epochs=epochs, batch=batch, lr=1e-3, device="cpu", watch=watch)
+
+
+def own(data, batch):
     model = new_model()
-
-    def run():
-        with contextlib.redirect_stdout(Screen()):
-            fit(model, data, epochs=1, batch=batch, lr=1e-3, device="cpu")
-
-    return run
+    return lambda: shown_fit(model, data, batch)
 
 
 def ready(data, batch):
@@ -73,16 +73,19 @@ def in_turns(data, batch, turn=10, epochs=3):
 
     gc.collect()
     start = time.perf_counter()
-    with contextlib.redirect_stdout(Screen()):
-        fit(model, data, epochs=epochs, batch=batch, lr=1e-3, device="cpu", watch=pause)
+    shown_fit(model, data, batch, epochs, pause)
     return (time.perf_counter() - start - bare_time) / bare_time
 
 
+def without_scores(data):
+    """The same training images, with one test image to score."""
+    return Data(data.train, data.test.first(1))
+
+
 def contestants(data, batch):
-    training = Data(data.train, data.test.first(1))
     found = {
         "bare step": lambda: in_memory(data, batch),
-        "fit": lambda: own(training, batch),
+        "fit": lambda: own(without_scores(data), batch),
         f"fit, scores of {len(data.test):,} test images": lambda: own(data, batch),
     }
     dataset = torchvision_set(data.train)
@@ -106,12 +109,12 @@ def main():
     print(machine())
     if not given.own and not has_pythae():
         print("pythae is not installed, so it is left out.")
+    training = without_scores(data)
     for batch in given.batch:
-        steps = -(-len(data.train) // batch)
-        print(f"\n{data.name}, {len(data.train):,} images, batch {batch}, {given.rounds} rounds; ms a step")
+        print(f"\n{data.name}, {len(data.train):,} images, batch {batch}, {given.rounds} rounds")
         if not given.own:
-            print_ratios(interleaved(contestants(data, batch), given.rounds), per=steps)
-        training = Data(data.train, data.test.first(1))
+            steps = -(-len(data.train) // batch)
+            print_ratios(interleaved(contestants(data, batch), given.rounds), per=steps, unit="ms a step")
         in_turns(training, batch)  # a round to warm up
         low, middle, high = quartiles([in_turns(training, batch) for _ in range(given.rounds)])
         print(f"fit over the bare step, in turns: {middle:.3f}  ({low:.3f}-{high:.3f})")

@@ -141,11 +141,8 @@ def _floating(**tensors):
 
 def _same_shape(**tensors):
     first, *others = (tensor.shape for tensor in tensors.values())
-    if first and all(shape == first for shape in others):
-        return
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if len(set(shapes.values())) > 1:
-        said = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    if any(shape != first for shape in others):
+        said = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
         raise ValueError(f"All must have one shape, (B, L), but they have: {said}.")
-    if not next(iter(shapes.values())):
-        raise ValueError(f"{next(iter(shapes))} must have at least one dimension, but it is a scalar.")
+    if not first:
+        raise ValueError(f"{next(iter(tensors))} must have at least one dimension, but it is a scalar.")

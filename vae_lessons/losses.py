@@ -191,7 +191,7 @@ def _gaussian(x, mean, log_sigma):
 
 
 def _per_image(terms):
-    return terms.sum(tuple(range(1, terms.ndim)))
+    return terms.flatten(1).sum(1)
 
 
 def _same_shape(x, logits):
