@@ -7,10 +7,12 @@ import sys
 
 import pytest
 import torch
+from loky import cpu_count
 
-from vae_lessons.runtime import available_cpus, describe, resolve_device, resolve_seed
+from vae_lessons.runtime import describe, resolve_device, resolve_seed
 
-SETTINGS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "CPU_LIMIT")
+LIMIT = "LOKY_MAX_CPU_COUNT"  # stands here for a container's quota
+SETTINGS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", LIMIT)
 
 
 def sentence(raised):
@@ -20,140 +22,6 @@ def sentence(raised):
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None or raised.value.__suppress_context__
     return message
-
-
-# CPUs -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def eight(monkeypatch):
-    """A machine that shows eight CPUs."""
-    monkeypatch.delenv("CPU_LIMIT", raising=False)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
-
-
-def cpus(tmp_path, groups, files):
-    """available_cpus, where Linux shows these control groups; None is a file that is missing."""
-    root = tmp_path / "cgroup"
-    root.mkdir()
-    for name, content in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    if groups is not None:
-        (tmp_path / "groups").write_bytes(groups if isinstance(groups, bytes) else groups.encode())
-    return available_cpus(root, tmp_path / "groups")
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ("100000 100000\n", 1),
-        ("150000 100000\n", 1),
-        ("200000 100000\n", 2),
-        ("290000 100000\n", 2),
-        ("30000 10000\n", 3),
-        ("5000 100000\n", 1),
-        ("1600000 100000\n", 8),
-        ("max 100000\n", 8),
-        ("-1 100000\n", 8),
-        ("0 100000\n", 8),
-        ("100000\n", 8),
-        ("100000 0\n", 8),
-        ("nan nan\n", 8),
-        ("garbage\n", 8),
-        ("", 8),
-        (b"\xff\xfe\x00\x80", 8),
-    ],
-)
-def test_a_quota_of_version_2(eight, tmp_path, content, expected):
-    assert cpus(tmp_path, "0::/\n", {"cpu.max": content}) == expected
-
-
-@pytest.mark.parametrize(
-    ("quota", "period", "expected"),
-    [
-        ("100000", "100000", 1),
-        ("150000", "100000", 1),
-        ("200000", "100000", 2),
-        ("60000", "20000", 3),
-        ("-1", "100000", 8),
-        ("garbage", "100000", 8),
-        ("200000", "0", 8),
-        ("200000", None, 8),
-    ],
-)
-@pytest.mark.parametrize("controllers", ["cpu", "cpu,cpuacct", "cpuacct,cpu"])
-def test_a_quota_of_version_1(eight, tmp_path, controllers, quota, period, expected):
-    files = {f"{controllers}/cpu.cfs_quota_us": quota, f"{controllers}/cpu.cfs_period_us": period}
-    files = {name: content for name, content in files.items() if content is not None}
-    assert cpus(tmp_path, f"5:memory:/\n4:{controllers}:/\n1:name=systemd:/\n0::/\n", files) == expected
-
-
-def v1(folder, quota):
-    return {f"{folder}/cpu.cfs_quota_us": str(quota), f"{folder}/cpu.cfs_period_us": "100000"}
-
-
-@pytest.mark.parametrize(
-    ("groups", "files", "expected"),
-    [
-        ("0::/a/b", {"a/b/cpu.max": "300000 100000"}, 3),
-        ("0::/a/b", {"a/cpu.max": "200000 100000", "a/b/cpu.max": "400000 100000"}, 2),
-        ("0::/a/b", {"a/cpu.max": "400000 100000", "a/b/cpu.max": "200000 100000"}, 2),
-        ("0::/a/b", {"a/cpu.max": "max 100000", "a/b/cpu.max": "400000 100000"}, 4),
-        ("0::/a/b", {"a/cpu.max": "200000 100000"}, 2),
-        ("0::/a/b", {"cpu.max": "500000 100000"}, 5),
-        ("0::/a/b", {"other/cpu.max": "100000 100000", "b/cpu.max": "100000 100000"}, 8),
-        ("0::/../a", {"cpu.max": "300000 100000"}, 3),
-        ("0::/of:colons", {"of:colons/cpu.max": "300000 100000"}, 3),
-        ("4:cpu:/a/b", v1("cpu/a/b", 300_000), 3),
-        ("4:cpu:/a/b", {**v1("cpu/a", 200_000), **v1("cpu/a/b", -1)}, 2),
-        ("4:cpu:/docker/name", v1("cpu", 200_000), 2),  # the container's own group is the root it sees
-        ("4:cpuset:/a\n3:cpu:/", v1("cpu/a", 200_000), 8),  # another controller's group
-        ("4:cpu:/\n0::/a", {"unified/a/cpu.max": "300000 100000"}, 3),
-        ("garbage", {"cpu.max": "300000 100000"}, 3),
-        ("", {"cpu.max": "300000 100000"}, 3),
-        (None, {"cpu.max": "300000 100000"}, 3),
-        (b"\xff\xfe\x80", {"cpu.max": "300000 100000"}, 3),
-        (b"0::/a\x00b", {}, 8),
-        ("0::/a", {}, 8),
-        (None, {}, 8),
-    ],
-)
-def test_groups_within_groups(eight, tmp_path, groups, files, expected):
-    assert cpus(tmp_path, groups, files) == expected
-
-
-@pytest.mark.parametrize(("count", "expected"), [(4, 4), (1, 1), (None, 1)])
-def test_a_machine_without_control_groups_or_affinity(monkeypatch, tmp_path, count, expected):
-    monkeypatch.delenv("CPU_LIMIT", raising=False)
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: count)
-    assert cpus(tmp_path, None, {}) == expected
-
-
-@pytest.mark.parametrize(
-    ("limit", "expected"),
-    [
-        *[("2", 2), ("1.5", 1), ("0.2", 1), ("64", 8), ("inf", 8)],
-        *[("0", 8), ("-3", 8), ("", 8), ("two", 8), ("nan", 8)],
-    ],
-)
-def test_the_limit_that_jupyterhub_sets(eight, monkeypatch, tmp_path, limit, expected):
-    nothing = tmp_path / "root", tmp_path / "groups"
-    assert available_cpus(*nothing, limit=limit) == expected
-    monkeypatch.setenv("CPU_LIMIT", limit)
-    assert available_cpus(*nothing) == expected
-
-
-def test_the_least_of_all_limits_counts(eight, monkeypatch, tmp_path):
-    monkeypatch.setenv("CPU_LIMIT", "5")
-    assert cpus(tmp_path, None, {"cpu.max": "300000 100000"}) == 3
-    monkeypatch.setenv("CPU_LIMIT", "2")
-    assert available_cpus(tmp_path / "cgroup", tmp_path / "groups") == 2
-
-
-def test_this_machine_has_at_least_one_cpu():
-    assert 1 <= available_cpus() <= os.cpu_count()
 
 
 # Threads ----------------------------------------------------------------------------------------
@@ -179,11 +47,11 @@ print(json.dumps({{name: os.environ.get(name) for name in {SETTINGS!r}}}))
 
 def test_what_the_user_has_not_set_is_set():
     found = python(ENVIRONMENT)
-    assert found["OMP_NUM_THREADS"] == str(available_cpus(limit=""))
+    assert found["OMP_NUM_THREADS"] == str(cpu_count())
     assert 0 < int(found["GOMP_SPINCOUNT"]) <= 10_000
     assert 0 < int(found["KMP_BLOCKTIME"]) <= 10
     assert found["OMP_WAIT_POLICY"] is None
-    assert python(ENVIRONMENT, CPU_LIMIT="1")["OMP_NUM_THREADS"] == "1"
+    assert python(ENVIRONMENT, **{LIMIT: "1"})["OMP_NUM_THREADS"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -206,82 +74,14 @@ def test_a_user_who_says_how_to_wait_is_not_told_how_long(policy):
 @pytest.mark.parametrize(
     ("first", "environment", "threads"),
     [
-        ("vae_lessons, torch", {"CPU_LIMIT": "1"}, 1),
-        ("torch, vae_lessons", {"CPU_LIMIT": "1"}, 1),
-        ("torch, vae_lessons", {"CPU_LIMIT": "1", "OMP_NUM_THREADS": "2"}, 2),
+        ("vae_lessons, torch", {LIMIT: "1"}, 1),
+        ("torch, vae_lessons", {LIMIT: "1"}, 1),
+        ("torch, vae_lessons", {LIMIT: "1", "OMP_NUM_THREADS": "2"}, 2),
     ],
 )
 def test_torch_uses_that_many_threads_whichever_is_imported_first(first, environment, threads):
     code = f"import json, {first}; print(json.dumps(torch.get_num_threads()))"
     assert python(code, **environment) == threads
-
-
-TRAINING = """
-import json, os, statistics, subprocess, sys, time
-import torch
-from torch import nn
-
-BUSY = "import time; print(flush=True); end = time.time() + 10\\nwhile time.time() < end: pass"
-torch.manual_seed(0)
-layers = [nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 20), nn.Linear(20, 400), nn.ReLU()]
-net = nn.Sequential(*layers, nn.Linear(400, 784))
-adam = torch.optim.Adam(net.parameters())
-x = torch.rand(128, 784)
-threads = torch.get_num_threads()
-
-def step():
-    start = time.perf_counter()
-    loss = nn.functional.binary_cross_entropy_with_logits(net(x), x)
-    adam.zero_grad()
-    loss.backward()
-    adam.step()
-    return 1000 * (time.perf_counter() - start)
-
-def steps(threads):  # the times of 40, or as many as 0.4 seconds have room for
-    torch.set_num_threads(threads)
-    step()
-    end = time.perf_counter() + 0.4
-    return [step() for i in range(40) if i == 0 or time.perf_counter() < end]
-
-alone, beside, single = [], [], []
-for _ in range(int(os.environ["ROUNDS"])):  # in turns: other work here meets all three alike
-    alone += steps(threads)
-    busy = subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE)
-    try:
-        busy.stdout.readline()
-        beside += steps(threads)
-        single += steps(1)
-    finally:
-        busy.kill()
-        busy.wait()
-print(json.dumps([threads, *map(statistics.mean, (alone, beside, single))]))
-"""
-
-
-def measured(first="", rounds="3"):
-    """Mean ms a step with all threads alone and beside a busy process, and with one beside it.
-
-    The mean, since it is the few steps of half a second that hurt; the median may be without any.
-    """
-    threads, alone, beside, single = python(first + TRAINING, ROUNDS=rounds)
-    print(
-        f"{first or 'without the package'}: {threads} threads {alone:.1f} ms a step alone, "
-        f"{beside:.1f} beside a busy process ({beside / alone:.1f} times); one thread {single:.1f}."
-    )
-    return threads, alone, beside, single
-
-
-@pytest.mark.alone
-@pytest.mark.skipif(available_cpus() < 2, reason="A thread can only wait for another on two CPUs or more.")
-def test_a_busy_neighbour_does_not_stop_the_training():
-    measured(rounds="1")  # for the reader of the output: what PyTorch does by itself
-    for _ in range(3):  # other work on this machine is a neighbour as well, which comes and goes
-        threads, alone, beside, single = measured("import vae_lessons")
-        assert threads == available_cpus()
-        if max(beside / alone, beside / single) < 3:
-            break
-    assert beside < 3 * alone
-    assert beside < 3 * single  # where other work slows `alone` down too, one thread still is a measure
 
 
 # Device, seed, description ------------------------------------------------------------------------
@@ -399,7 +199,7 @@ def test_the_description_is_one_line_with_threads_device_and_version(monkeypatch
             torch.set_num_threads(threads)
             line = describe()
             assert "\n" not in line
-            for word in (torch.__version__, "CPU", f"{threads} thread", str(available_cpus())):
+            for word in (torch.__version__, "CPU", f"{threads} thread", str(cpu_count())):
                 assert word in line
     finally:
         torch.set_num_threads(before)

@@ -1,9 +1,9 @@
 """The machine and the environment -> threads, device, seed."""
 
-import contextlib
 import os
 import sys
-from pathlib import Path
+
+from loky import cpu_count
 
 SPIN = {
     "GOMP_SPINCOUNT": "3000",  # GNU OpenMP: PyTorch on Linux
@@ -11,55 +11,11 @@ SPIN = {
 }
 
 
-def available_cpus(root="/sys/fs/cgroup", groups="/proc/self/cgroup", limit=None):
-    """The CPUs that this process may really use: the least of affinity, cgroup quota and CPU_LIMIT.
-
-    A container often sees all cores of its host and may use one or two. `root` and `groups` are
-    where Linux shows the control groups (v1 or v2); `limit` stands for the variable CPU_LIMIT that
-    JupyterHub sets. At least 1; a quota of 1.5 CPUs counts as 1.
-    """
-    affinity = getattr(os, "sched_getaffinity", None)
-    found = [float(len(affinity(0)) if affinity else os.cpu_count() or 1)]
-    found += _quotas(Path(root), Path(groups))
-    with contextlib.suppress(ValueError):
-        found.append(float(limit if limit is not None else os.environ.get("CPU_LIMIT", "")))
-    return max(1, int(min(cpus for cpus in found if cpus > 0)))
-
-
-def _quotas(root, groups):
-    """The quota, in CPUs, of this process's control group and of each group above it."""
-    lines = _read(groups).splitlines() or ["0::/"]
-    for line in lines:
-        _, controllers, path = [*line.split(":", 2), "", ""][:3]
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        below = Path(path.lstrip("/"))
-        for group in [below, *below.parents]:
-            for base in (root, root / "cpu", root / controllers, root / "unified"):
-                yield from _quota(base / group)
-
-
-def _quota(folder):
-    quota = _read(folder / "cpu.max").split()  # v2: "150000 100000" or "max 100000"
-    if not quota:  # v1: two files, -1 where there is no limit
-        quota = [_read(folder / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
-    try:
-        cpus = float(quota[0]) / float(quota[1])
-    except (ValueError, IndexError, ZeroDivisionError):
-        return
-    if cpus > 0:
-        yield cpus
-
-
-def _read(path):
-    try:
-        return path.read_text()
-    except (OSError, ValueError):  # ValueError: not text, or no path
-        return ""
-
-
 def settle_threads():
-    """Give PyTorch as many threads as there are CPUs, and keep waiting threads from spinning.
+    """Give PyTorch as many threads as this process may use CPUs, and keep waiting threads from spinning.
+
+    A container often sees all cores of its host and may use one or two: loky counts those of the affinity
+    mask and of the control group's quota.
 
     Where a thread has to share its core, the others wait for it at the end of every operation, by
     default in a busy loop that takes the core from the thread they wait for. Settings that the
@@ -68,7 +24,7 @@ def settle_threads():
     """
     chosen = "OMP_NUM_THREADS" in os.environ
     if not chosen:
-        os.environ["OMP_NUM_THREADS"] = str(available_cpus())
+        os.environ["OMP_NUM_THREADS"] = str(cpu_count())
     if "torch" in sys.modules:
         if not chosen:
             sys.modules["torch"].set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
@@ -121,7 +77,7 @@ def resolve_seed(seed=None):
 
 
 def progress_bar(steps, progress=True):
-    """A text bar of tqdm, which a stored notebook keeps no trace of; none where nobody watches."""
+    """A text bar of tqdm, of which a stored notebook keeps no trace; disabled outside a terminal or notebook."""
     from tqdm import tqdm
 
     watched = sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")
@@ -139,5 +95,5 @@ def describe():
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
     return (
         f"PyTorch {torch.__version__} on {name}, {torch.get_num_threads()} thread(s) "
-        f"for the {available_cpus()} CPUs it may use (of {os.cpu_count()})."
+        f"for the {cpu_count()} CPUs it may use (of {os.cpu_count()})."
     )

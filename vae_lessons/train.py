@@ -2,15 +2,13 @@
 
 import math
 import time
-from functools import partial
-from itertools import islice
+from typing import NamedTuple
 
 import torch
 
 from vae_lessons.gaussian import kl_standard_normal
 from vae_lessons.history import Diverged, History, Scores
 from vae_lessons.losses import beta_schedule, check_pixels, free_bits_kl, nll_of
-from vae_lessons.replay import Replay, Seen
 from vae_lessons.runtime import progress_bar, resolve_device, resolve_seed
 
 
@@ -41,7 +39,7 @@ def one_cycle(optimizer, peak, steps):
 
 def fit(
     model, data, epochs=15, beta=1.0, batch=256, lr=4e-3, device="auto", seed=None,
-    precision="float32", progress=True, free_bits=0.0, watch=None, graph=False,
+    precision="float32", progress=True, free_bits=0.0, watch=None,
 ):  # fmt: skip
     """Train a model by the mean of nll + beta * kl -> History. The model ends up on the device.
 
@@ -50,13 +48,12 @@ def fit(
     Adam (Kingma & Ba 2015) with a one-cycle learning rate (Smith & Topin 2018) whose peak is `lr`.
     An untrained model first gets the mean image as its output bias (`model.start_at`).
     All data lies on the device and is shuffled by index; the last, smaller batch of an epoch counts
-    too. `precision` "bfloat16" computes the layers in mixed precision. `graph` records the step as a
-    CUDA graph and replays it, which spares a small model on a GPU the launching of its kernels. The same
-    seed gives the same numbers on one machine, and the caller's random state is left as it was.
+    too. `precision` "bfloat16" computes the layers in mixed precision. The same seed gives the same
+    numbers on one machine, and the caller's random state is left as it was.
 
     Interrupting it (KeyboardInterrupt, the stop button) keeps what was learned and returns. `watch`, if
     given, is called with the history after each step, and may interrupt by raising it, too. Raises
-    ValueError or TypeError on a setting or data that cannot be, Diverged when the loss is no longer
+    ValueError or TypeError if a setting or the data is invalid, Diverged when the loss is no longer
     finite: the model then is as it was before that epoch.
     """
     _check_fit(model, data, epochs, free_bits, batch, lr, precision)
@@ -68,30 +65,30 @@ def fit(
     if not model.logits_head.bias.any():
         model.start_at(train.mean())
     generator = torch.Generator(device).manual_seed(seed)
-    losses = _in(precision, device, partial(_losses, model, generator=generator, free_bits=free_bits))
-    rates = iter(_rates(lr, steps))
-    if graph:
-        run = Replay(model, train, losses, batch, lr, generator, rates).epoch
-    else:
-        adam = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
-        run = partial(_epoch, model, train, losses, adam, rates)
+    optimizer = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
+    schedule = one_cycle(optimizer, lr, steps)
     history, before, start = History(), _copy(model), time.perf_counter()
     with progress_bar(steps, progress) as bar:
-
-        def each():
-            bar.update()
-            if watch:
-                watch(history)
-
         try:
             for _ in range(epochs):
-                before = _copy(model)
-                order = torch.randperm(len(train), generator=generator, device=device).split(batch)
-                seen = run(order, betas, each)
+                before, seen = _copy(model), []
+                model.train()
+                for index in torch.randperm(len(train), generator=generator, device=device).split(batch):
+                    x = train.batch(index)
+                    with _autocast(device, precision):
+                        nll, kl, charged = _losses(model, x, generator, free_bits)
+                    loss = nll + next(betas) * charged
+                    seen.append(Step(nll.detach(), kl.detach(), len(x), schedule.get_last_lr()[0]))
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    schedule.step()
+                    bar.update()
+                    if watch:
+                        watch(history)
                 scores = evaluate(model, test, seed, precision=precision)
                 _check_finite(seen, scores, model, before, history)
-                sizes = seen.nll.new_tensor([len(index) for index in order]) / len(train)
-                history.train.append(Scores((seen.nll @ sizes).item(), (seen.kl @ sizes).item()))
+                history.train.append(_mean(seen))
                 history.test.append(scores)
                 bar.set_postfix_str(f"test elbo {scores.elbo:.1f}")
         except KeyboardInterrupt:
@@ -103,15 +100,13 @@ def fit(
     return history
 
 
-def _rates(lr, steps):
-    """The learning rate of each step, worked out beforehand so that no step has to."""
-    nobody = torch.optim.SGD([torch.zeros(1)], lr)
-    schedule, rates = one_cycle(nobody, lr, steps), []
-    nobody.step()  # a schedule warns where no step comes before its own
-    for _ in range(steps):
-        rates.append(schedule.get_last_lr()[0])
-        schedule.step()
-    return rates
+class Step(NamedTuple):
+    """What one training step saw; nll and kl stay on the device, so that no step waits for a GPU."""
+
+    nll: torch.Tensor  # (), the mean over the batch, in nats
+    kl: torch.Tensor  # ()
+    images: int
+    rate: float  # the learning rate
 
 
 def _losses(model, x, generator, free_bits):
@@ -123,37 +118,30 @@ def _losses(model, x, generator, free_bits):
     return nll, kl, kl
 
 
-def _epoch(model, train, losses, adam, rates, order, betas, each):
-    """The training loop itself; nothing in it waits for a GPU."""
-    model.train()
-    (group,) = adam.param_groups
-    rates = list(islice(rates, len(order)))
-    nlls, kls = [], []
-    for index, rate in zip(order, rates, strict=True):
-        nll, kl, charged = losses(x=train.batch(index))
-        for weights in group["params"]:
-            weights.grad = None  # as zero_grad does, with no record for a profiler: 0.1 ms of 5 on a CPU
-        (nll + next(betas) * charged).backward()
-        group["lr"] = rate
-        adam.step()
-        nlls.append(nll.detach())
-        kls.append(kl.detach())
-        each()
-    return Seen(torch.stack(nlls), torch.stack(kls), rates)
+def _autocast(device, precision):
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def _mean(seen):
+    """The mean over images of what an epoch's steps saw, -> Scores."""
+    sizes = torch.tensor([float(step.images) for step in seen], device=seen[0].nll.device)
+    nll, kl = (torch.stack(values) for values in list(zip(*seen, strict=True))[:2])
+    return Scores((nll @ sizes / sizes.sum()).item(), (kl @ sizes / sizes.sum()).item())
 
 
 def _check_finite(seen, scores, model, before, history):
     """Raise Diverged, and undo the epoch, if the loss at one of its steps or after it is not finite."""
-    bad = (~(seen.nll + seen.kl).isfinite()).nonzero()
+    totals = torch.stack([step.nll + step.kl for step in seen])
+    bad = (~totals.isfinite()).nonzero()
     if len(bad) == 0 and math.isfinite(scores.elbo):
         return
     model.load_state_dict(before)
-    good = bad[0].item() if len(bad) else len(seen.rates)  # steps whose loss was finite
-    step, epoch = min(good, len(seen.rates) - 1), len(history) + 1
+    good = bad[0].item() if len(bad) else len(seen)  # steps whose loss was finite
+    step, epoch = min(good, len(seen) - 1), len(history) + 1
     last, hint = "no step before it was finite", "try a smaller lr"
     if good > 0:
-        values = Scores(seen.nll[good - 1].item(), seen.kl[good - 1].item())
-        last = f"the last finite values were nll {values.nll:.4g}, kl {values.kl:.4g}"
+        nll, kl = seen[good - 1].nll.item(), seen[good - 1].kl.item()
+        last = f"the last finite values were nll {nll:.4g}, kl {kl:.4g}"
     elif history.train:
         last = f"the epoch before it had {history.train[-1]}"
     else:
@@ -161,7 +149,7 @@ def _check_finite(seen, scores, model, before, history):
     history.stopped = f"diverged in epoch {epoch}"
     raise Diverged(
         f"The loss is no longer finite {'at' if len(bad) else 'after'} step {step + 1} of epoch {epoch}, "
-        f"where the learning rate was {seen.rates[step]:.2g}; {last}. The model is as it was when that "
+        f"where the learning rate was {seen[step].rate:.2g}; {last}. The model is as it was when that "
         f"epoch began; {hint}.",
         history,
     )
@@ -191,22 +179,15 @@ def evaluate(model, split, seed=None, batch=1000, precision="float32"):
     generator = torch.Generator(model.device).manual_seed(resolve_seed(seed))
     was_training = model.training
     model.eval()
-    both = _in(precision, model.device, partial(terms, model, generator=generator))
     total = torch.zeros(2, dtype=torch.float64)
     for start in range(0, len(split), batch):
         x = split.batch(slice(start, start + batch)).to(model.device)
         check_pixels(x, model.likelihood)
-        nll, kl = both(x)
+        with _autocast(model.device, precision):
+            nll, kl = terms(model, x, generator=generator)
         total += torch.stack([nll.sum(), kl.sum()]).double().cpu()
     model.train(was_training)
     return Scores(*(total / len(split)).tolist())
-
-
-def _in(precision, device, function):
-    """A function, computing in this precision; the same where autocast, 70 us a call, has nothing to do."""
-    if precision == "float32" and not torch.is_autocast_enabled(device.type):
-        return function
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")(function)
 
 
 def _summary(history, device):
