@@ -77,7 +77,7 @@ def resolve_seed(seed=None):
 
 
 def progress_bar(steps, progress=True):
-    """A text bar of tqdm, of which a stored notebook keeps no trace; disabled outside a terminal or notebook."""
+    """A text bar of tqdm, of which nothing stays in a notebook; disabled outside a terminal or notebook."""
     from tqdm import tqdm
 
     watched = sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")
