@@ -1,4 +1,4 @@
-"""How pytest runs the tests, and how it compares stored outputs: text to the letter, pictures and HTML not."""
+"""How pytest runs the tests and compares stored outputs: text to the letter, pictures and HTML not."""
 
 import os
 
