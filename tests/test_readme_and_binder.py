@@ -13,6 +13,7 @@ def numbers(text):
     return [float(n) for n in re.findall(r"-?\d+\.?\d*", re.sub(r"in [\d.]+ s on \w+", "", text))]
 
 
+@pytest.mark.slow
 def test_the_ten_lines_print_what_the_readme_says(capsys, monkeypatch):
     monkeypatch.delenv("VAE_LESSONS_SEED", raising=False)
     code, printed = re.search(r"```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", README, flags=re.S).groups()
