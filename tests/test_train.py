@@ -14,10 +14,10 @@ from torch import nn
 from torch.distributions import Normal
 
 from vae_lessons import handwriting
-from vae_lessons.data import Data, Split, load
+from vae_lessons.data import Batch, Data, Split, load
 from vae_lessons.history import Diverged, History, Scores
 from vae_lessons.model import VAE, Autoencoder
-from vae_lessons.train import evaluate, fit, terms
+from vae_lessons.train import evaluate, fit
 
 TRAIN, TEST = 500, 100
 SMALL = {"latent": 3, "hidden": (32,)}
@@ -103,14 +103,18 @@ def test_it_learns(kind, likelihood, data):
     assert history.train[-1].elbo > history.train[0].elbo + 5
 
 
-def test_an_untrained_model_starts_at_the_mean_image_and_a_trained_one_where_it_is(data, monkeypatch):
-    seen = []
-    monkeypatch.setattr(VAE, "start_at", lambda self, mean: seen.append(mean))
-    model = VAE(**SMALL)
-    fit(model, data, epochs=1, **QUIET)
-    torch.testing.assert_close(seen[0], data.train.x.mean(0))
-    fit(model, data, epochs=1, **QUIET)
-    assert len(seen) == 1
+def test_an_untrained_model_starts_at_the_mean_image_and_a_trained_one_where_it_is(data):
+    model, began = VAE(**SMALL), []
+
+    def stop(history):
+        raise KeyboardInterrupt
+
+    model.decoder.register_forward_pre_hook(lambda *_: began.append(model.decoder.out.bias.detach().clone()))
+    for _ in range(2):
+        fit(model, data, epochs=1, watch=stop, **QUIET)
+    mean = data.train.x.mean(0).flatten()
+    torch.testing.assert_close(began[0].sigmoid(), mean.clamp(1e-3, 1 - 1e-3))
+    assert not torch.equal(began[1], began[0])
 
 
 @pytest.mark.parametrize("beta", [0, 1.0, 3.0])
@@ -123,7 +127,7 @@ def test_it_is_the_loop_that_one_writes_by_hand(kind, beta, data):
 
     hand = kind(**SMALL)
     with torch.no_grad():
-        hand.logits_head.bias.copy_(x_all.mean(0).clamp(1e-3, 1 - 1e-3).logit().flatten())
+        hand.decoder.out.bias.copy_(x_all.mean(0).clamp(1e-3, 1 - 1e-3).logit().flatten())
     generator = seeded(seed)
     steps = epochs * math.ceil(TRAIN / batch)
     optimizer = torch.optim.Adam(hand.parameters(), LR, betas=BETAS)
@@ -132,14 +136,13 @@ def test_it_is_the_loop_that_one_writes_by_hand(kind, beta, data):
         order, sums = torch.randperm(TRAIN, generator=generator), torch.zeros(2)
         for start in range(0, TRAIN, batch):
             x = x_all[order[start : start + batch]].flatten(1)
-            h = hand.encoder(x)
-            z = mu = hand.mu_head(h)
+            z = mu = hand.encoder(x)
             kl = torch.zeros(len(x))
             if kind is VAE:
-                log_var = hand.log_var_head(h)
+                mu, log_var = hand.encoder(x)
                 z = mu + torch.exp(log_var / 2) * torch.randn(len(x), 3, generator=generator)
                 kl = (mu**2 + log_var.exp() - 1 - log_var).sum(1) / 2
-            logits = hand.logits_head(hand.decoder(z))
+            logits = hand.decoder(z).flatten(1)
             nll = F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
             loss = nll + beta * kl.mean()
             optimizer.zero_grad()
@@ -273,7 +276,7 @@ def test_an_autoencoder_has_no_kl(data):
     histories = [fit(Autoencoder(**SMALL), data, epochs=2, beta=beta, **QUIET) for beta in (1.0, 9.0)]
     assert [s.kl for h in histories for s in (*h.train, *h.test)] == [0.0] * 8
     assert histories[0].train == histories[1].train  # beta has nothing to multiply
-    nll, kl = terms(model, data.test.x)
+    nll, kl = model.terms(Batch(data.test.x))
     assert nll.shape == kl.shape == (TEST,)
     assert not kl.any()
 
@@ -286,24 +289,24 @@ def test_beta_presses_on_the_kl(data):
 
 
 def test_terms_are_those_of_the_models_likelihood(data):
-    x, eps = data.test.x[:7], torch.randn(7, 3, generator=seeded())
-    for model in (VAE(**SMALL), VAE(**SMALL, likelihood="gaussian", sigma=0.4)):
-        out = model(x, eps)
+    x = data.test.x[:7]
+    for kind, sigma in (("bernoulli", 1.0), ("gaussian", 0.4)):
+        model = VAE(**SMALL, likelihood=kind, sigma=sigma)
+        out = model(x, generator=seeded(2))
         decoder = Normal(out.logits, 0.4)
-        if model.likelihood == "bernoulli":
+        if kind == "bernoulli":
             decoder = torch.distributions.Bernoulli(logits=out.logits, validate_args=False)
-        nll, kl = terms(model, x, eps)
+        nll, kl = model.terms(Batch(x), seeded(2))
         torch.testing.assert_close(nll, -decoder.log_prob(x).flatten(1).sum(1))
         q = Normal(out.mu, (out.log_var / 2).exp())
         expected = torch.distributions.kl_divergence(q, Normal(0.0, 1.0)).sum(1)
         torch.testing.assert_close(kl, expected, rtol=1e-4, atol=1e-5)
-        assert torch.equal(terms(model, x, generator=seeded(2))[0], terms(model, x, generator=seeded(2))[0])
 
 
 @pytest.mark.parametrize("batch", [1, 7, 50, 100, 1000])
 def test_evaluation_is_the_mean_over_all_images_whatever_the_batch(batch, data):
     model = Autoencoder(**SMALL)
-    nll, _ = terms(model, data.test.x)
+    nll, _ = model.terms(Batch(data.test.x))
     scores = evaluate(model, data.test, batch=batch)
     assert scores.nll == pytest.approx(nll.double().mean().item(), rel=1e-6)
     assert scores.kl == 0
@@ -312,10 +315,11 @@ def test_evaluation_is_the_mean_over_all_images_whatever_the_batch(batch, data):
 @pytest.mark.parametrize("batch", [7, 1000])
 def test_evaluation_of_a_vae_takes_one_seeded_sample_of_each_image(batch, data):
     model, generator = VAE(**SMALL), seeded(4)
-    parts = [terms(model, data.test.x[i : i + batch], generator=generator) for i in range(0, TEST, batch)]
+    parts = [model.terms(Batch(data.test.x[i : i + batch]), generator) for i in range(0, TEST, batch)]
     nll, kl = (torch.cat(part).double().mean().item() for part in zip(*parts, strict=True))
     assert evaluate(model, data.test, seed=4, batch=batch) == pytest.approx((nll, kl), rel=1e-6)
-    at_the_mean = terms(model, data.test.x, torch.zeros(TEST, 3))[0].double().mean().item()
+    x = data.test.x
+    at_the_mean = model.likelihood.nll(x, model(x, torch.zeros(TEST, 3)).logits).mean().item()
     assert abs(nll - at_the_mean) > 1e-3
 
 
@@ -333,13 +337,13 @@ def test_evaluation_changes_nothing_in_the_model(data):
 def test_a_given_sigma_stays_and_a_learned_one_moves_to_the_error(data):
     given = VAE(**SMALL, likelihood="gaussian", sigma=0.5)
     fit(given, data, epochs=1, **QUIET)
-    assert given.sigma.item() == pytest.approx(0.5)
+    assert given.likelihood.sigma.item() == pytest.approx(0.5)
     learned = VAE(**SMALL, likelihood="gaussian", sigma="learned")
     history = fit(learned, data, epochs=40, batch=100, lr=2e-2, **QUIET)
     with torch.no_grad():
         means = learned(data.train.x, generator=seeded()).logits
     error = (data.train.x - means).square().mean().sqrt().item()
-    assert learned.sigma.item() == pytest.approx(error, rel=0.1)
+    assert learned.likelihood.sigma.item() == pytest.approx(error, rel=0.1)
     assert history.test[-1].elbo > history.test[0].elbo + 300
 
 
@@ -509,7 +513,7 @@ def test_weights_that_the_last_step_of_an_epoch_spoils_are_told_and_undone(at, d
         return gradient * math.nan if count[0] == at + 1 else gradient
 
     watch_batches(monkeypatch, lambda index, n: n == at - 4 and begun.append(weights_of(model)))
-    model.logits_head.weight.register_hook(spoil)
+    model.decoder.out.weight.register_hook(spoil)
     with pytest.raises(
         Diverged, match=rf"after step 5 of epoch {at // 5 + 1}, .*last finite values"
     ) as caught:
@@ -660,7 +664,11 @@ BAD_EVALUATIONS = {
     "seed": ({"seed": -1}, ValueError, "seed must be"),
     "both splits": ({"split": lambda data: data}, TypeError, "split must be a Split.*not a Data"),
     "images": ({"split": lambda data: data.test.x}, TypeError, "split must be a Split.*not a Tensor"),
-    "shape": ({"split": lambda data: Split(torch.rand(5, 784))}, ValueError, r"x must be \(B, 1, 28, 28\)"),
+    "shape": (
+        {"split": lambda data: Split(torch.rand(5, 784))},
+        ValueError,
+        r"images of shape \(1, 28, 28\), split has \(784,\)",
+    ),
     "pixels": ({"split": lambda data: Split(255 * data.test.x)}, ValueError, r"\[0, 1\]"),
 }
 

@@ -23,6 +23,17 @@ TORCHVISION = {"mnist": "MNIST", "fashion": "FashionMNIST"}
 NAMES = ("digits", *TORCHVISION)
 
 
+class Batch(NamedTuple):
+    """B images as a model takes them."""
+
+    x: Tensor  # (B, ...) floating point, in [0, 1] if stored as uint8
+    y: Tensor | None = None  # (B,) labels, where there are any
+
+    def to(self, device):
+        """The same batch on a device."""
+        return Batch(*(None if part is None else part.to(device) for part in self))
+
+
 @dataclass(frozen=True)
 class Split:
     """N images with what is known about each.
@@ -58,14 +69,15 @@ class Split:
     @property
     def x(self):
         """All images, (N, ...) floating point, those stored as uint8 in [0, 1]."""
-        return self.batch(slice(None))
+        return self.batch(slice(None)).x
 
     def batch(self, index):
-        """The images at an index tensor, of numbers from 0 on, or a slice, (B, ...) floating point."""
+        """The images and labels at an index tensor, of numbers from 0 on, or a slice, -> Batch."""
         rows = isinstance(index, Tensor) and index.dtype == torch.int64 and index.device == self.pixels.device
         # index_select copies whole images, where [] goes pixel by pixel: 60 us instead of 200 for 128
         pixels = self.pixels.index_select(0, index) if rows and index.ndim == 1 else self.pixels[index]
-        return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels
+        x = pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels
+        return Batch(x, None if self.y is None else self.y[index])
 
     def mean(self):
         """The mean image, (...) floating point, as `x.mean(0)` without the memory for x."""

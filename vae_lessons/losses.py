@@ -1,11 +1,23 @@
 """Tensors -> nats per image: reconstruction, KL, ELBO. Sum over dimensions, average over images last."""
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from vae_lessons.gaussian import kl_standard_normal
+
+
+class Terms(NamedTuple):
+    """The two terms of a loss for each image, in nats: the loss is the mean of nll + beta * kl.
+
+    `kl` is whatever a model has as its second term; that of an autoencoder is 0.
+    """
+
+    nll: Tensor  # (B,)
+    kl: Tensor  # (B,)
 
 
 def autoencoder_loss(x, x_hat):
@@ -30,7 +42,7 @@ def bernoulli_nll(x, logits):
     """
     _same_shape(x, logits)
     check_pixels(x)
-    return _per_image(_bernoulli(x, logits))
+    return _per_image(bernoulli_terms(x, logits))
 
 
 def gaussian_nll(x, mean, sigma=1.0):
@@ -48,18 +60,7 @@ def gaussian_nll(x, mean, sigma=1.0):
         raise ValueError(f"sigma must be one positive number, but it is {sigma.tolist()}.")
     if not x.isfinite().all():
         raise ValueError("x must be finite numbers, but some are NaN or infinite.")
-    return _per_image(_gaussian(x, mean, sigma.log()))
-
-
-def nll_of(model, x, logits):
-    """-log p(x|z) under the model's own likelihood, (B, ...), (B, ...) -> (B,), in nats.
-
-    The training loop's version: it trusts x, which `fit` and `evaluate` check once at the start,
-    so that no step waits for a GPU.
-    """
-    if model.likelihood == "bernoulli":
-        return _per_image(_bernoulli(x, logits))
-    return _per_image(_gaussian(x, logits, model.log_sigma))
+    return _per_image(gaussian_terms(x, mean, sigma.log()))
 
 
 def elbo(x, logits, mu, log_var):
@@ -181,11 +182,13 @@ def _one_of(name, value, choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, but it is {value!r}.")
 
 
-def _bernoulli(x, logits):
+def bernoulli_terms(x, logits):
+    """-log p(x_i|z) of each pixel under a Bernoulli decoder, which trusts x, (B, ...) x 2 -> (B, ...)."""
     return F.binary_cross_entropy_with_logits(logits, x, reduction="none")
 
 
-def _gaussian(x, mean, log_sigma):
+def gaussian_terms(x, mean, log_sigma):
+    """-log p(x_i|z) of each pixel under a Gaussian decoder, which trusts x, (B, ...) x 2, () -> (B, ...)."""
     scaled = (x - mean) * torch.exp(-log_sigma)
     return scaled**2 / 2 + log_sigma + math.log(2 * math.pi) / 2
 

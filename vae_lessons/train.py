@@ -6,67 +6,58 @@ from typing import NamedTuple
 
 import torch
 
-from vae_lessons.gaussian import kl_standard_normal
 from vae_lessons.history import Diverged, History, Scores
-from vae_lessons.losses import beta_schedule, check_pixels, free_bits_kl, nll_of
+from vae_lessons.likelihood import negative_elbo
+from vae_lessons.losses import beta_schedule
 from vae_lessons.runtime import progress_bar, resolve_device, resolve_seed
+from vae_lessons.settings import positive_number, whole_number
 
 
-def terms(model, x, eps=None, generator=None):
-    """The two terms of the negative ELBO from one sample z, (B, ...) -> nll (B,), kl (B,), in nats.
+def one_cycle(optimizer, steps):
+    """A learning rate that rises to the optimizer's own for a tenth of the steps, then falls to 0.
 
-    An autoencoder, which has no q(z|x), has kl = 0.
+    It starts at a fifth, goes in a straight line both ways, and changes after each step. (Smith & Topin 2018)
     """
-    return _terms(model, x, model(x, eps, generator))
-
-
-def _terms(model, x, out):
-    nll = nll_of(model, x, out.logits.float())
-    no_kl = out.log_var is None
-    return nll, torch.zeros_like(nll) if no_kl else kl_standard_normal(out.mu.float(), out.log_var.float())
-
-
-def one_cycle(optimizer, peak, steps):
-    """A learning rate that rises from a fifth of `peak` to it for a tenth of the steps, then falls to 0.
-
-    Both ways in a straight line, changed after each step. (Smith & Topin 2018)
-    """
+    peaks = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, peak, pct_start=0.1, div_factor=5, anneal_strategy="linear", cycle_momentum=False,
+        optimizer, peaks, pct_start=0.1, div_factor=5, anneal_strategy="linear", cycle_momentum=False,
         total_steps=max(steps, 11),  # it divides by zero where the rise is a single step
     )  # fmt: skip
 
 
 def fit(
-    model, data, epochs=15, beta=1.0, batch=256, lr=4e-3, device="auto", seed=None,
-    precision="float32", progress=True, free_bits=0.0, watch=None,
+    model, data, epochs=15, beta=1.0, objective=negative_elbo, optimizer=None, batch=256, lr=4e-3,
+    device="auto", seed=None, precision="float32", progress=True, watch=None,
 ):  # fmt: skip
     """Train a model by the mean of nll + beta * kl -> History. The model ends up on the device.
 
-    `beta` may be a function of the share of training that is over (`losses.beta_schedule`: KL warm-up);
-    `free_bits` nats of each latent dimension's KL are free of charge (`losses.free_bits_kl`).
-    Adam (Kingma & Ba 2015) with a one-cycle learning rate (Smith & Topin 2018) whose peak is `lr`.
-    An untrained model first gets the mean image as its output bias (`model.start_at`).
-    All data lies on the device and is shuffled by index; the last, smaller batch of an epoch counts
-    too. `precision` "bfloat16" computes the layers in mixed precision. The same seed gives the same
-    numbers on one machine, and the caller's random state is left as it was.
+    `objective(model, batch, generator)` gives the two terms of each image, Terms of (B,): `negative_elbo`,
+    for which any module with `terms(batch, generator)` will do, or another of `likelihood`, for example
+    `free_bits(0.5)` or `importance(5)`. `beta` may be a function of the share of training that is over
+    (`losses.beta_schedule`). `optimizer` None is Adam (Kingma & Ba 2015) with `lr`; one that is passed in has
+    its own; either is the peak of a one-cycle schedule (Smith & Topin 2018). An untrained decoder first
+    gets the mean image as its output bias (`model.start_at`).
+    All data lies on the device and is shuffled by index; the last, smaller batch of an epoch counts too.
+    `precision` "bfloat16" computes the layers in mixed precision. The same seed gives the same numbers on one
+    machine, and the caller's random state is left as it was.
 
     Interrupting it (KeyboardInterrupt, the stop button) keeps what was learned and returns. `watch`, if
     given, is called with the history after each step, and may interrupt by raising it, too. Raises
     ValueError or TypeError if a setting or the data is invalid, Diverged when the loss is no longer
     finite: the model then is as it was before that epoch.
     """
-    _check_fit(model, data, epochs, free_bits, batch, lr, precision)
+    epochs, batch, lr = _checked(model, data, epochs, batch, lr, precision)
     steps = epochs * math.ceil(len(data.train) / batch)
     betas = iter(beta_schedule(beta, steps))
     device, seed = resolve_device(device), resolve_seed(seed)
     model.to(device)
     train, test = data.train.to(device), data.test.to(device)
-    if not model.logits_head.bias.any():
+    if hasattr(model, "start_at"):
         model.start_at(train.mean())
     generator = torch.Generator(device).manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
-    schedule = one_cycle(optimizer, lr, steps)
+    if optimizer is None:
+        optimizer = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
+    schedule = one_cycle(optimizer, steps)
     history, before, start = History(), _copy(model), time.perf_counter()
     with progress_bar(steps, progress) as bar:
         try:
@@ -74,21 +65,20 @@ def fit(
                 before, seen = _copy(model), []
                 model.train()
                 for index in torch.randperm(len(train), generator=generator, device=device).split(batch):
-                    x = train.batch(index)
                     with _autocast(device, precision):
-                        nll, kl, charged = _losses(model, x, generator, free_bits)
-                    loss = nll + next(betas) * charged
-                    seen.append(Step(nll.detach(), kl.detach(), len(x), schedule.get_last_lr()[0]))
+                        terms = objective(model, train.batch(index), generator)
+                    loss = (terms.nll + next(betas) * terms.kl).mean()
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
+                    seen.append(Step(terms.nll.detach(), terms.kl.detach(), schedule.get_last_lr()[0]))
                     schedule.step()
                     bar.update()
                     if watch:
                         watch(history)
                 scores = evaluate(model, test, seed, precision=precision)
                 _check_finite(seen, scores, model, before, history)
-                history.train.append(_mean(seen))
+                history.train.append(Scores(*(_mean(step[i] for step in seen) for i in (0, 1))))
                 history.test.append(scores)
                 bar.set_postfix_str(f"test elbo {scores.elbo:.1f}")
         except KeyboardInterrupt:
@@ -103,35 +93,23 @@ def fit(
 class Step(NamedTuple):
     """What one training step saw; nll and kl stay on the device, so that no step waits for a GPU."""
 
-    nll: torch.Tensor  # (), the mean over the batch, in nats
-    kl: torch.Tensor  # ()
-    images: int
+    nll: torch.Tensor  # (B,), in nats
+    kl: torch.Tensor  # (B,)
     rate: float  # the learning rate
 
 
-def _losses(model, x, generator, free_bits):
-    """Means over a batch of nll, kl, and the kl that is charged for, (B, ...) -> three of ()."""
-    out = model(x, generator=generator)
-    nll, kl = (term.mean() for term in _terms(model, x, out))
-    if free_bits and out.log_var is not None:
-        return nll, kl, free_bits_kl(out.mu.float(), out.log_var.float(), free_bits)
-    return nll, kl, kl
+def _mean(parts):
+    """The mean over images of (B,) tensors, -> float."""
+    return torch.cat(list(parts)).mean().item()
 
 
 def _autocast(device, precision):
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def _mean(seen):
-    """The mean over images of what an epoch's steps saw, -> Scores."""
-    sizes = torch.tensor([float(step.images) for step in seen], device=seen[0].nll.device)
-    nll, kl = (torch.stack(values) for values in list(zip(*seen, strict=True))[:2])
-    return Scores((nll @ sizes / sizes.sum()).item(), (kl @ sizes / sizes.sum()).item())
-
-
 def _check_finite(seen, scores, model, before, history):
     """Raise Diverged, and undo the epoch, if the loss at one of its steps or after it is not finite."""
-    totals = torch.stack([step.nll + step.kl for step in seen])
+    totals = torch.stack([(step.nll + step.kl).mean() for step in seen])
     bad = (~totals.isfinite()).nonzero()
     if len(bad) == 0 and math.isfinite(scores.elbo):
         return
@@ -140,7 +118,7 @@ def _check_finite(seen, scores, model, before, history):
     step, epoch = min(good, len(seen) - 1), len(history) + 1
     last, hint = "no step before it was finite", "try a smaller lr"
     if good > 0:
-        nll, kl = seen[good - 1].nll.item(), seen[good - 1].kl.item()
+        nll, kl = seen[good - 1].nll.mean(), seen[good - 1].kl.mean()
         last = f"the last finite values were nll {nll:.4g}, kl {kl:.4g}"
     elif history.train:
         last = f"the epoch before it had {history.train[-1]}"
@@ -172,22 +150,24 @@ def evaluate(model, split, seed=None, batch=1000, precision="float32"):
     """nll, kl and elbo of a trained model on a Split -> Scores, in nats per image.
 
     Each image gets one sample z ~ q(z|x), seeded, as in training: the mean of q(z|x) would give a
-    better nll that belongs to no bound. Raises ValueError or TypeError on a setting or data that
-    cannot be.
+    better nll that belongs to no bound. Raises ValueError or TypeError if a setting or the data is invalid.
     """
-    _check_evaluate(split, batch, precision)
-    generator = torch.Generator(model.device).manual_seed(resolve_seed(seed))
+    _check_split("split", split, model)
+    batch = whole_number("batch", batch)
+    _check_precision(precision)
+    device = next(model.parameters()).device
+    generator = torch.Generator(device).manual_seed(resolve_seed(seed))
     was_training = model.training
     model.eval()
-    total = torch.zeros(2, dtype=torch.float64)
+    found = []
     for start in range(0, len(split), batch):
-        x = split.batch(slice(start, start + batch)).to(model.device)
-        check_pixels(x, model.likelihood)
-        with _autocast(model.device, precision):
-            nll, kl = terms(model, x, generator=generator)
-        total += torch.stack([nll.sum(), kl.sum()]).double().cpu()
+        part = split.batch(slice(start, start + batch)).to(device)
+        if hasattr(model, "likelihood"):
+            model.likelihood.check(part.x)
+        with _autocast(device, precision):
+            found.append(torch.stack(model.terms(part, generator)).double())
     model.train(was_training)
-    return Scores(*(total / len(split)).tolist())
+    return Scores(*torch.cat(found, 1).mean(1).tolist())
 
 
 def _summary(history, device):
@@ -196,30 +176,27 @@ def _summary(history, device):
     return f"{done} in {history.seconds:.1f} s on {device.type}{end}"
 
 
-def _check_fit(model, data, epochs, free_bits, batch, lr, precision):
-    if type(epochs) is not int or epochs < 1:
-        raise ValueError(f"epochs must be a whole number, at least 1, not {epochs!r}.")
-    if not (isinstance(free_bits, (int, float)) and 0 <= free_bits < math.inf):
-        raise ValueError(f"free_bits must be a number of nats, 0 or more, not {free_bits!r}.")
-    if not (isinstance(lr, (int, float)) and 0 < lr < math.inf):
-        raise ValueError(f"lr must be a positive number, not {lr!r}.")
+def _checked(model, data, epochs, batch, lr, precision):
+    """The settings as plain numbers, once they and the data are valid."""
     if not all(hasattr(getattr(data, part, None), "pixels") for part in ("train", "test")):
         raise TypeError(f"data must be what load() returns, not a {type(data).__name__}.")
-    for split in (data.train, data.test):
-        _check_evaluate(split, batch, precision)
-        if tuple(split.pixels.shape[1:]) != model.shape:
-            raise ValueError(
-                f"The model takes images of shape {model.shape}, the data has "
-                f"{tuple(split.pixels.shape[1:])}."
-            )
-        if split.pixels.is_floating_point():
-            check_pixels(split.pixels, model.likelihood)
+    for name in ("train", "test"):
+        split = getattr(data, name)
+        _check_split(f"data.{name}", split, model)
+        if hasattr(model, "likelihood") and split.pixels.is_floating_point():
+            model.likelihood.check(split.pixels)
+    _check_precision(precision)
+    return whole_number("epochs", epochs), whole_number("batch", batch), positive_number("lr", lr)
 
 
-def _check_evaluate(split, batch, precision):
+def _check_split(name, split, model):
     if not hasattr(split, "pixels"):
-        raise TypeError(f"split must be a Split, such as data.test, not a {type(split).__name__}.")
-    if type(batch) is not int or batch < 1:
-        raise ValueError(f"batch must be a whole number, at least 1, not {batch!r}.")
+        raise TypeError(f"{name} must be a Split, such as data.test, not a {type(split).__name__}.")
+    shape, wanted = tuple(split.pixels.shape[1:]), getattr(model, "shape", None)
+    if wanted and shape != wanted:
+        raise ValueError(f"The model takes images of shape {wanted}, {name} has {shape}.")
+
+
+def _check_precision(precision):
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f'precision must be "float32" or "bfloat16", not {precision!r}.')

@@ -1,0 +1,100 @@
+"""The observation model p(x|z): a decoder's output (B, *shape) and images -> nats, a mean image, a draw.
+
+Each likelihood is a module with `nll(x, out)`, `mean(out)`, `sample(out)`, `output(mean)` and `check(x)`;
+nothing else in the package asks which one a model has.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from vae_lessons.losses import bernoulli_terms, check_pixels, gaussian_terms
+from vae_lessons.settings import positive_number
+
+
+class Bernoulli(nn.Module):
+    """Pixels that are 0 or 1 with probability sigmoid(out): the output is their logits.
+
+    Between 0 and 1 it is the usual cross-entropy and no density. (Kingma & Welling 2014, appendix C.1)
+    """
+
+    def nll(self, x, out):
+        """-log p(x|z), (B, *shape), (B, *shape) -> (B,), in nats. It trusts x: `check` looks at it once."""
+        return bernoulli_terms(x, out.to(x.dtype)).flatten(1).sum(1)
+
+    def mean(self, out):
+        """The mean image of p(x|z), (B, *shape) -> (B, *shape) in [0, 1]."""
+        return out.sigmoid()
+
+    def sample(self, out, generator=None):
+        """A draw x ~ p(x|z), (B, *shape) -> (B, *shape) of 0 and 1."""
+        return torch.bernoulli(out.sigmoid(), generator=generator)
+
+    def output(self, mean):
+        """The output whose mean image is this one, (*shape) -> (*shape), at most 6.9 from 0."""
+        return mean.clamp(1e-3, 1 - 1e-3).logit()
+
+    def check(self, x):
+        """Refuse pixels outside [0, 1]. Raises ValueError or TypeError as `check_pixels` does."""
+        check_pixels(x, "bernoulli")
+
+
+class Gaussian(nn.Module):
+    """Pixels N(out, sigma^2): the output is their mean, `sigma` a positive number or "learned".
+
+    A learned sigma is one parameter for all pixels, log_sigma, which starts at 0.
+    Raises ValueError on another sigma. (Kingma & Welling 2014, appendix C.2; Rybkin et al. 2021)
+    """
+
+    def __init__(self, sigma=1.0):
+        super().__init__()
+        if sigma == "learned":
+            self.log_sigma = nn.Parameter(torch.tensor(0.0))
+        else:
+            self.log_sigma = nn.Buffer(torch.tensor(math.log(positive_number("sigma", sigma))))
+
+    @property
+    def sigma(self):
+        """The standard deviation, a scalar tensor."""
+        return self.log_sigma.exp()
+
+    def nll(self, x, out):
+        """-log p(x|z), (B, *shape), (B, *shape) -> (B,), in nats. It trusts x: `check` looks at it once."""
+        return gaussian_terms(x, out.to(x.dtype), self.log_sigma).flatten(1).sum(1)
+
+    def mean(self, out):
+        """The mean image of p(x|z), which is the output itself, in whatever range the data have."""
+        return out
+
+    def sample(self, out, generator=None):
+        """A draw x ~ p(x|z), (B, *shape) -> (B, *shape)."""
+        eps = torch.randn(out.shape, generator=generator, device=out.device, dtype=out.dtype)
+        return out + self.sigma * eps
+
+    def output(self, mean):
+        """The output whose mean image is this one, (*shape) -> (*shape)."""
+        return mean
+
+    def check(self, x):
+        """Refuse NaN and infinity. Raises ValueError or TypeError as `check_pixels` does."""
+        check_pixels(x, "gaussian")
+
+
+LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
+
+
+def likelihood_named(name, sigma=1.0):
+    """A likelihood from its name and sigma, or itself if it is one, -> nn.Module.
+
+    Raises ValueError if the name is unknown, or a likelihood without a sigma is given one.
+    """
+    if isinstance(name, nn.Module):
+        return name
+    if name not in LIKELIHOODS:
+        raise ValueError(f"likelihood must be one of {', '.join(map(repr, LIKELIHOODS))}, not {name!r}.")
+    if name == "gaussian":
+        return Gaussian(sigma)
+    if not (isinstance(sigma, (int, float)) and sigma == 1):
+        raise ValueError("A Bernoulli likelihood has no sigma; leave it out.")
+    return Bernoulli()
