@@ -12,8 +12,8 @@ HOUSE = Path(__file__).parents[1] / "vae_lessons"
 
 # A room may import those before it. Some are not built yet.
 ORDER = (
-    "settings", "server", "runtime", "files", "handwriting", "data", "gaussian", "estimators", "pca", "model", "losses",
-    "history", "replay", "train", "importance", "measures", "evidence", "claims", "plots", "beside",
+    "settings", "server", "runtime", "files", "handwriting", "data", "gaussian", "estimators", "pca", "model",
+    "losses", "history", "replay", "train", "importance", "measures", "evidence", "claims", "plots", "beside",
     "explorers", "check",
 )  # fmt: skip
 # And so inside check: what judges, then the exercises.
