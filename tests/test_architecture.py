@@ -12,8 +12,8 @@ HOUSE = Path(__file__).parents[1] / "vae_lessons"
 
 # A room may import those before it. Some are not built yet.
 ORDER = (
-    "server", "runtime", "files", "handwriting", "data", "gaussian", "estimators", "pca", "model", "losses",
-    "history", "replay", "train", "importance", "measures", "evidence", "claims", "plots", "beside",
+    "settings", "server", "runtime", "files", "handwriting", "data", "gaussian", "estimators", "pca", "model",
+    "losses", "history", "replay", "train", "importance", "measures", "evidence", "claims", "plots", "beside",
     "explorers", "check",
 )  # fmt: skip
 # And so inside check: what judges, then the exercises.
@@ -24,7 +24,7 @@ ORDER_OF_CHECK = (
     "bugs", "clinic", "diagnosis", "implied", "units", "purpose",
 )  # fmt: skip
 FILES = sorted(HOUSE.rglob("*.py"))
-LIMIT = 260  # lines
+LIMIT = 400  # lines
 
 
 def name_of(path):

@@ -11,7 +11,7 @@ import torch
 from vae_lessons.gaussian import log_density, reparameterize
 from vae_lessons.losses import Terms, free_bits_kl
 from vae_lessons.runtime import progress_bar, resolve_seed
-from vae_lessons.settings import number_at_least, whole_number
+from vae_lessons.settings import number_at_least, tensor, whole_number
 
 ROWS = 4096  # decoded pictures in memory at once
 
@@ -88,7 +88,7 @@ def importance_bound(nll, x, mu, log_var, samples=5_000, generator=None):
     thousand pictures at a time. Raises ValueError if shapes or samples are invalid. (Burda et al. 2016)
     """
     samples = whole_number("samples", samples)
-    if mu.ndim != 2 or len(mu) != len(x):
+    if tensor("mu", mu).ndim != 2 or len(mu) != len(x):
         raise ValueError(f"mu must be ({len(x)}, L), as x has {len(x)} images, but it is {tuple(mu.shape)}.")
     at_once = max(1, ROWS // len(x))
     total = mu.new_full((len(x),), -math.inf)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from vae_lessons.losses import bernoulli_terms, check_pixels, gaussian_terms
-from vae_lessons.settings import positive_number
+from vae_lessons.settings import positive_number, said
 
 
 class Bernoulli(nn.Module):
@@ -49,10 +49,11 @@ class Gaussian(nn.Module):
 
     def __init__(self, sigma=1.0):
         super().__init__()
-        if sigma == "learned":
+        if isinstance(sigma, str) and sigma == "learned":
             self.log_sigma = nn.Parameter(torch.tensor(0.0))
         else:
-            self.log_sigma = nn.Buffer(torch.tensor(math.log(positive_number("sigma", sigma))))
+            sigma = positive_number("sigma", sigma, 'a positive number or "learned"')
+            self.log_sigma = nn.Buffer(torch.tensor(math.log(sigma)))
 
     @property
     def sigma(self):
@@ -92,9 +93,9 @@ def likelihood_named(name, sigma=1.0):
     if isinstance(name, nn.Module):
         return name
     if name not in LIKELIHOODS:
-        raise ValueError(f"likelihood must be one of {', '.join(map(repr, LIKELIHOODS))}, not {name!r}.")
+        raise ValueError(f"likelihood must be one of {', '.join(map(repr, LIKELIHOODS))}, not {said(name)}.")
     if name == "gaussian":
         return Gaussian(sigma)
-    if not (isinstance(sigma, (int, float)) and sigma == 1):
+    if sigma != 1:
         raise ValueError("A Bernoulli likelihood has no sigma; leave it out.")
     return Bernoulli()

@@ -10,7 +10,7 @@ from vae_lessons.losses import Terms
 from vae_lessons.observation import likelihood_named
 from vae_lessons.model.mlp import Decoder, Encoder, Posterior, TwoHeads
 from vae_lessons.runtime import resolve_seed
-from vae_lessons.settings import whole_number
+from vae_lessons.settings import plain, said, tensor, whole_number
 
 
 class Output(NamedTuple):
@@ -44,7 +44,7 @@ class Autoencoder(nn.Module):
         seed = resolve_seed(seed)
         self.settings = {
             "latent": self.latent, "hidden": hidden, "likelihood": likelihood,
-            "sigma": sigma if sigma == "learned" else float(sigma), "shape": self.shape, "seed": seed,
+            "sigma": plain(sigma), "shape": self.shape, "seed": seed,
         }  # fmt: skip
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # and not the GPU's
@@ -60,7 +60,7 @@ class Autoencoder(nn.Module):
         A trained decoder, or one that was passed in without a `start_at` of its own, stays as it is.
         Raises ValueError on another shape.
         """
-        if mean.shape != self.shape:
+        if tensor("mean", mean).shape != self.shape:
             raise ValueError(f"mean must be {self.shape}, but it is {tuple(mean.shape)}.")
         if hasattr(self.decoder, "start_at"):
             self.decoder.start_at(self.likelihood.output(mean.to(self.device)))
@@ -71,11 +71,14 @@ class Autoencoder(nn.Module):
         return next(self.parameters()).device
 
     def encode(self, x):
-        """The code of each image, (B, *shape) -> (B, L). Raises ValueError on another shape."""
+        """The code of each image, (B, *shape) -> (B, L). ValueError on another shape, TypeError on a type."""
         return self.encoder(self._checked("x", x, self.shape))
 
     def decode(self, z):
-        """The output for each code, logits or means, (B, L) -> (B, *shape). ValueError on another shape."""
+        """The output for each code, logits or means, (B, L) -> (B, *shape).
+
+        Raises ValueError on another shape, TypeError on another type.
+        """
         return self.decoder(self._checked("z", z, (self.latent,)))
 
     def forward(self, x, eps=None, generator=None):
@@ -95,7 +98,7 @@ class Autoencoder(nn.Module):
         Like `picture` and `reconstruct`, for looking: no gradient, and the answer comes back on the
         device of what was passed in, wherever the model is.
         """
-        return self.encode(x.to(self.device)).to(x.device)
+        return self.encode(tensor("x", x).to(self.device)).to(x.device)
 
     @torch.no_grad()
     def picture(self, z):
@@ -103,20 +106,24 @@ class Autoencoder(nn.Module):
 
         In [0, 1] under a Bernoulli likelihood, in whatever range the data have under a Gaussian.
         """
-        return self.likelihood.mean(self.decode(z.to(self.device))).to(z.device)
+        return self.likelihood.mean(self.decode(tensor("z", z).to(self.device))).to(z.device)
 
     def reconstruct(self, x):
         """The picture of each image's code, (B, *shape) -> (B, *shape), no gradient."""
         return self.picture(self.code(x))
 
-    def _checked(self, name, t, shape):
-        if t.shape[1:] != shape:
+    def _checked(self, name, value, shape):
+        """The tensor itself, once the layers can take it; autocast makes all floating-point types one."""
+        if tensor(name, value).shape[1:] != shape:
             wanted = ", ".join(["B", *map(str, shape)])
-            raise ValueError(f"{name} must be ({wanted}), but it is {tuple(t.shape)}.")
-        wanted = next(self.parameters()).dtype
-        if t.dtype != wanted and not torch.is_autocast_enabled(t.device.type):
-            raise TypeError(f"{name} must be {wanted}, as the model's weights are, but it is {t.dtype}.")
-        return t
+            raise ValueError(f"{name} must be ({wanted}), but it is {tuple(value.shape)}.")
+        wanted, floating = next(self.parameters()).dtype, value.is_floating_point()
+        if value.dtype != wanted and not (floating and torch.is_autocast_enabled(self.device.type)):
+            how = f"; write {name}.to({wanted})" if floating else ""
+            raise TypeError(
+                f"{name} must be {wanted}, as the model's weights are, but it is {value.dtype}{how}."
+            )
+        return value
 
 
 class VAE(Autoencoder):
@@ -151,7 +158,7 @@ class VAE(Autoencoder):
     @torch.no_grad()
     def code(self, x):
         """The mean of q(z|x), (B, *shape) -> (B, L), no gradient."""
-        return self.encode(x.to(self.device)).mu.to(x.device)
+        return self.encode(tensor("x", x).to(self.device)).mu.to(x.device)
 
     def sample(self, n, generator=None):
         """Pictures of n samples of the prior N(0, I), int -> (n, *shape), as `picture` gives them."""
@@ -162,6 +169,9 @@ class VAE(Autoencoder):
 
 
 def _sizes(name, sizes):
-    if not isinstance(sizes, (tuple, list)) or not sizes:
-        raise ValueError(f"{name} must be a tuple of whole numbers, at least 1, not {sizes!r}.")
-    return tuple(whole_number(f"each of {name}", size) for size in sizes)
+    try:
+        if not isinstance(sizes, (tuple, list)) or not sizes:
+            raise ValueError
+        return tuple(whole_number(name, size) for size in sizes)
+    except ValueError:
+        raise ValueError(f"{name} must be a tuple of whole numbers, at least 1, not {said(sizes)}.") from None
