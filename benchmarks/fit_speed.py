@@ -43,7 +43,7 @@ def own(data, batch):
 
 def ready(data, batch):
     """An epoch of shuffled batches (B, 784), made ready in memory."""
-    return [data.train.batch(index).flatten(1) for index in torch.randperm(len(data.train)).split(batch)]
+    return [data.train.batch(index).x.flatten(1) for index in torch.randperm(len(data.train)).split(batch)]
 
 
 def in_memory(data, batch):

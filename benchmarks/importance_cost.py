@@ -12,7 +12,7 @@ from loops import new_model
 from timing import machine
 
 from vae_lessons.data import load
-from vae_lessons.importance import evaluate_importance
+from vae_lessons.likelihood import evaluate_importance
 from vae_lessons.train import evaluate, fit
 
 

@@ -29,7 +29,7 @@ from torch import nn
 from vae_lessons.data import Split, load
 from vae_lessons.files import written_whole
 from vae_lessons.gaussian import reparameterize
-from vae_lessons.importance import evaluate_importance, log_weights
+from vae_lessons.likelihood import evaluate_importance, log_weights
 from vae_lessons.losses import nll_of
 from vae_lessons.model import VAE
 from vae_lessons.runtime import resolve_device, resolve_seed

@@ -21,12 +21,13 @@ def new_model(device="cpu"):
 
 def bare_forward(model, x, eps):
     """x (B, 784) -> logits, mu, log_var by the layers alone: no checks, no names, nothing to skip."""
-    h = F.silu(F.linear(x, model.encoder[0].weight, model.encoder[0].bias))
-    mu = F.linear(h, model.mu_head.weight, model.mu_head.bias)
-    log_var = F.linear(h, model.log_var_head.weight, model.log_var_head.bias)
+    encoder, decoder = model.encoder, model.decoder
+    h = F.silu(F.linear(x, encoder.hidden[0].weight, encoder.hidden[0].bias))
+    mu = F.linear(h, encoder.head.mu_head.weight, encoder.head.mu_head.bias)
+    log_var = F.linear(h, encoder.head.log_var_head.weight, encoder.head.log_var_head.bias)
     z = mu + torch.exp(log_var / 2) * eps
-    h = F.silu(F.linear(z, model.decoder[0].weight, model.decoder[0].bias))
-    return F.linear(h, model.logits_head.weight, model.logits_head.bias), mu, log_var
+    h = F.silu(F.linear(z, decoder.hidden[0].weight, decoder.hidden[0].bias))
+    return F.linear(h, decoder.out.weight, decoder.out.bias), mu, log_var
 
 
 def bare(model, batches, lr=1e-3):
@@ -116,7 +117,7 @@ def common_elbo(model, split):
     """The test ELBO of a CommonVAE on a Split, one sample an image, in nats: minus its test loss."""
     total = 0.0
     for start in range(0, len(split), 1000):
-        x = split.batch(slice(start, start + 1000))
+        x = split.batch(slice(start, start + 1000)).x
         recon, mu, logvar = model(x)
         total -= common_loss(recon, x, mu, logvar).item()
     return total / len(split)
@@ -149,20 +150,19 @@ def pythae_trainer(split, batch):
     class Encoder(BaseEncoder):
         def __init__(self, own):
             super().__init__()
-            self.body, self.mu, self.log_var = own.encoder, own.mu_head, own.log_var_head
+            self.own = own.encoder
 
         def forward(self, x):
-            h = self.body(x.flatten(1))
-            return ModelOutput(embedding=self.mu(h), log_covariance=self.log_var(h))
+            mu, log_var = self.own(x)
+            return ModelOutput(embedding=mu, log_covariance=log_var)
 
     class Decoder(BaseDecoder):
         def __init__(self, own):
             super().__init__()
-            self.body, self.head = own.decoder, own.logits_head
+            self.own = own.decoder
 
         def forward(self, z):
-            x = torch.sigmoid(self.head(self.body(z)))
-            return ModelOutput(reconstruction=x.view(-1, 1, 28, 28))
+            return ModelOutput(reconstruction=torch.sigmoid(self.own(z)))
 
     logging.disable(logging.WARNING)
     own = new_model()

@@ -79,7 +79,7 @@ def one_by_one(model, n):
 
 def layer_by_layer(model, n):
     z = torch.empty(n, model.latent).normal_()
-    return torch.special.expit(model.logits_head(model.decoder(z))).view(n, 1, 28, 28).detach().double()
+    return torch.special.expit(model.decoder(z)).detach().double()
 
 
 def by_normal(model, n):

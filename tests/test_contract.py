@@ -5,7 +5,7 @@ import torch
 
 from vae_lessons import handwriting
 from vae_lessons.data import Data, Split
-from vae_lessons.train import evaluate, fit
+from vae_lessons.train import evaluate
 
 CONVOLUTIONAL = """
 from torch import nn

@@ -10,7 +10,7 @@ import torch
 
 from vae_lessons import handwriting
 from vae_lessons.data import Split
-from vae_lessons.importance import evaluate_importance
+from vae_lessons.likelihood import evaluate_importance
 from vae_lessons.train import evaluate
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal
 
-from vae_lessons import importance
+from vae_lessons import likelihood
 from vae_lessons.data import Split
 from vae_lessons.evidence import LinearGaussian
-from vae_lessons.importance import evaluate_importance, importance_bound
+from vae_lessons.likelihood import evaluate_importance, importance_bound
 from vae_lessons.losses import gaussian_nll
 from vae_lessons.model import VAE, Autoencoder
 
@@ -61,7 +61,7 @@ def test_it_lies_between_elbo_and_evidence_and_rises_with_samples():
 
 @pytest.mark.parametrize("rows", [1, 7, 64, 4096])
 def test_it_is_the_log_of_the_mean_weight_however_it_is_streamed(rows, monkeypatch):
-    monkeypatch.setattr(importance, "ROWS", rows)
+    monkeypatch.setattr(likelihood, "ROWS", rows)
     world, samples = LinearGaussian.random(1, 3), 400_000 if rows == 4096 else 3_000
     x = world.sample(1, seeded())
     bound, mu, log_var = bound_in(world, x, samples, wide=2.0)
@@ -82,7 +82,7 @@ def test_weights_of_thousands_of_nats_neither_overflow_nor_vanish():
 
 def test_each_image_keeps_its_own_samples(monkeypatch):
     """A bound of image i that used image j's z would be far off."""
-    monkeypatch.setattr(importance, "ROWS", 11)
+    monkeypatch.setattr(likelihood, "ROWS", 11)
     mu = torch.tensor([[0.0], [100.0], [-50.0]])
     x = mu.expand(3, 4)
     bound = importance_bound(
@@ -124,8 +124,9 @@ def test_evaluation_is_seeded_and_changes_nothing():
 
 PEAK = """
 import sys, torch
+from vae_lessons import likelihood
 from vae_lessons.data import Split
-from vae_lessons.importance import evaluate_importance
+from vae_lessons.likelihood import evaluate_importance
 from vae_lessons.model import VAE
 model, images, samples = VAE(latent=20, hidden=(400,)), int(sys.argv[1]), int(sys.argv[2])
 pixels = torch.randint(0, 256, (images, 1, 28, 28), dtype=torch.uint8)

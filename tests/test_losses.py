@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +14,6 @@ from vae_lessons.losses import (
     check_pixels,
     elbo,
     gaussian_nll,
-    nll_of,
     vae_loss,
 )
 
@@ -163,20 +161,6 @@ def test_gradients_agree_with_finite_differences():
     assert check(lambda mean, sigma: gaussian_nll(x, mean, sigma), (logits, sigma))
     assert check(lambda *out: elbo(x, *out), (logits, mu, log_var))
     assert check(lambda *out: vae_loss(x, *out, beta=2.0), (logits, mu, log_var))
-
-
-@pytest.mark.parametrize("log_sigma", [-1.5, 0.0, 0.8])
-def test_nll_of_is_the_nll_of_the_models_likelihood(log_sigma):
-    x, logits, *_ = tensors((5, 1, 3, 3))
-    log_sigma = torch.tensor(log_sigma, dtype=torch.float64, requires_grad=True)
-    bernoulli = SimpleNamespace(likelihood="bernoulli", log_sigma=log_sigma)
-    gaussian = SimpleNamespace(likelihood="gaussian", log_sigma=log_sigma)
-    torch.testing.assert_close(nll_of(bernoulli, x, logits), bernoulli_nll(x, logits))
-    nll = nll_of(gaussian, x, logits)
-    torch.testing.assert_close(nll, gaussian_nll(x, logits, log_sigma.exp()))
-    nll.sum().backward()  # d nll / d log_sigma = D - squared distance / sigma^2
-    expected = x.numel() - ((x - logits) ** 2).sum() / (2 * log_sigma).exp()
-    torch.testing.assert_close(log_sigma.grad, expected.detach())
 
 
 # A world with one latent number, whose log p(x) is an integral over a line.

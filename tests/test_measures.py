@@ -57,7 +57,7 @@ def collapsed(how):
     """A VAE with a posterior that has collapsed onto the prior, wholly or but for a hundredth."""
     model = VAE(latent=3, hidden=(16,))
     with torch.no_grad():
-        for head in (model.mu_head, model.log_var_head):
+        for head in (model.encoder.head.mu_head, model.encoder.head.log_var_head):
             head.weight.mul_(0.0 if how == "wholly" else 0.01)
             head.bias.zero_()
     return model
@@ -144,7 +144,7 @@ def test_yardstick_measures_the_models_own_pictures(digits):
 
 def test_own_pictures_of_a_vae_are_samples_of_its_posterior(digits):
     model = VAE(latent=2, hidden=(16,))
-    torch.nn.init.constant_(model.log_var_head.bias, 2.0)
+    torch.nn.init.constant_(model.encoder.head.log_var_head.bias, 2.0)
     x = digits.test.x[:50]
     first, again = measures.own_pictures(model, x), measures.own_pictures(model, x)
     assert torch.equal(first, again)

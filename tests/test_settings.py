@@ -11,10 +11,11 @@ from vae_lessons.data import Split, load
 from vae_lessons.estimators import reparameterized_gradient, score_function_gradient
 from vae_lessons.evidence import Curve, LinearGaussian, measure
 from vae_lessons.gaussian import sample_cloud
-from vae_lessons.importance import evaluate_importance, importance_bound
+from vae_lessons.likelihood import evaluate_importance, importance_bound
 from vae_lessons.losses import beta_implied, beta_schedule, free_bits_kl, gaussian_nll, vae_loss
 from vae_lessons.measures import continuity, told_apart, units
 from vae_lessons.model import VAE
+from vae_lessons.observation import Gaussian
 from vae_lessons.pca import principal_components
 
 NOISE = torch.rand(12, 6, generator=torch.Generator().manual_seed(0))
@@ -64,7 +65,7 @@ WHOLE = {
     "latent of beta_implied": lambda n: beta_implied(pixels=6, latent=n, over_latent="mean"),
 }
 NUMBERS = {
-    "sigma": lambda v: MODEL.sigma * VAE(latent=2, likelihood="gaussian", sigma=v, **SMALL).sigma,
+    "sigma": lambda v: Gaussian(v).sigma,
     "sigma of gaussian_nll": lambda v: gaussian_nll(X, X, v),
     "sigma_x": lambda v: Curve(sigma_x=v).sigma_x,
     "sigma_x of a linear world": lambda v: LinearGaussian(NOISE, sigma_x=v).sigma_x,

@@ -30,7 +30,7 @@ def _kept(seed, latent, *_):
         for i, weight in enumerate(model.parameters()):
             scale = 1.5 / weight.shape[-1] ** 0.5 if weight.ndim > 1 else 0.7
             weight.copy_(scale * placed(noise(*weight.shape, seed=seed + i)))
-        model.mu_head.bias += 4
+        model.encoder.head.mu_head.bias += 4
     return model, _fingerprint(model)
 
 

@@ -14,16 +14,15 @@ class Watch:
             self.model.decoder.register_forward_pre_hook(
                 lambda _, args: self.z.append(args[0].detach().clone())
             ),
-            self.model.encoder.register_forward_hook(lambda _, args, h: self._encoded(h.detach())),
+            self.model.encoder.register_forward_hook(
+                lambda _, args, q: self.codes.append((q.mu.detach(), q.log_var.detach()))
+            ),
         ]
         return self
 
     def __exit__(self, *_):
         for hook in self.hooks:
             hook.remove()
-
-    def _encoded(self, h):
-        self.codes.append((self.model.mu_head(h).detach(), self.model.log_var_head(h).detach()))
 
 
 def same(first, second):
@@ -71,7 +70,7 @@ def kind(z):
 def look(model, z, pictures):
     """What the pictures of z are, in words."""
     with torch.no_grad():
-        logits = model.decode(z.to(model.logits_head.weight))
+        logits = model.decode(z.to(next(model.parameters())))
     x = pictures.detach().to(logits)
     looks = {
         "probabilities": logits.sigmoid(), "logits": logits, "logits, clamped": logits.clamp(0, 1),

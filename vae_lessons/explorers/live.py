@@ -90,7 +90,7 @@ class Training(Explorer):
                                       layout={"width": "230px"})  # fmt: skip
         self.button.on_click(lambda button: self.start())
         self.stopper.on_click(lambda button: self.stop())
-        self._picture("not trained yet" if not model.logits_head.bias.any() else "as it is now")
+        self._picture("as it is now")
         self.display(widgets.HBox([self.button, self.stopper]), self.stage)
 
     def _picture(self, words):

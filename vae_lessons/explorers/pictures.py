@@ -46,7 +46,7 @@ def components(pca, data, latent=16):
     training images that they keep. `latent` is where the slider starts.
     """
     most = min(128, len(pca.components))
-    panel = Components(pca.first(most), data.test.batch(slice(10)).float())
+    panel = Components(pca.first(most), data.test.batch(slice(10)).x.float())
     sentence = (
         f"Explorer: ten test images, what {latent} principal components rebuild of them, and a bar with the "
         "share of the variance that they keep."

@@ -251,6 +251,6 @@ def check_plane(model):
 
 def real_images(data):
     """The test images that an explorer shows, and their classes -> (N, 1, H, W), array (N,)."""
-    images = data.test.batch(slice(IMAGES)).float()
+    images = data.test.batch(slice(IMAGES)).x.float()
     y = np.zeros(len(images), int) if data.test.y is None else data.test.y[:IMAGES].numpy()
     return images, y

@@ -20,15 +20,15 @@ PLAIN = (bool, int, float, str, type(None))  # what a file may hold that is read
 def save_model(model, path):
     """Write a model's settings, layers and weights to a file, whole or not at all; never code.
 
-    Any module will do. `load_model` builds an Autoencoder or a VAE of this package again; a class or layers of
-    one's own have to be built and passed to it. Raises TypeError if it is no module, OSError where the file
-    cannot be written.
+    Any module will do. `load_model` builds an Autoencoder or a VAE of this package again; a model with a
+    class or layers of its own has to be built and passed to it. Raises TypeError if it is no module, OSError
+    where the file cannot be written.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a module, such as a VAE, not {said(model)}.")
     settings = getattr(model, "settings", {})
     content = {
-        "format": FORMAT, "version": VERSION, "kind": type(model).__name__,
+        "format": FORMAT, "version": VERSION, "kind": _name(type(model)),
         "settings": settings if _is_plain(list(settings.values())) else {}, "layers": _layers(model),
         "state": {name: value.cpu() for name, value in model.state_dict().items()},
     }  # fmt: skip
@@ -49,11 +49,11 @@ def load_model(path, device="auto", into=None):
     content = _read(path)
     if content["version"] == 1:
         content = _from_version_1(content)
-    kind = content["kind"]
+    kind = content["kind"].rpartition(".")[2]
     model = _built(content) if into is None else into
     if model is None:
         raise ValueError(
-            f"{path} holds a {kind} with a class or layers of its own; build one as it was built and pass it: "
+            f"{path} holds a {kind} with a class or layers of its own; build one alike and pass it: "
             f"load_model(path, into={kind}(...))."
         )
     if different := _different(content["layers"], _layers(model)):
@@ -89,7 +89,8 @@ def _from_version_1(content):
     head = {"VAE": "encoder.head.", "Autoencoder": "encoder."}[content["kind"]]
     names = {
         r"encoder\.(\d)": r"encoder.hidden.\1", r"(log_var_head|mu_head)\.": head + r"\1.",
-        r"decoder\.(\d)": r"decoder.hidden.\1", r"logits_head": "decoder.out", "log_sigma": "likelihood.log_sigma",
+        r"decoder\.(\d)": r"decoder.hidden.\1", r"logits_head": "decoder.out",
+        "log_sigma": "likelihood.log_sigma",
     }  # fmt: skip
     state = {}
     for name, value in content["state"].items():
@@ -111,12 +112,17 @@ def _built(content):
     return model if content["layers"] in (None, _layers(model)) else None
 
 
+def _name(kind):
+    """A class of this package by its name alone, another with its module."""
+    return kind.__name__ if kind in KINDS.values() else f"{kind.__module__}.{kind.__qualname__}"
+
+
 def _is_plain(value):
     return all(map(_is_plain, value)) if type(value) in (tuple, list) else type(value) in PLAIN
 
 
 def _layers(model):
-    """What a model is made of, {name: words}: the class and settings of each part, the shape of each weight."""
+    """What a model is made of, {name: words}: class and settings of each part, shape of each weight."""
     rows = {name: f"{type(part).__name__}({part.extra_repr()})" for name, part in model.named_modules()}
     learned = dict(model.named_parameters())
     for name, value in model.state_dict().items():
@@ -128,6 +134,6 @@ def _different(file, model):
     """The first part in which a file and a model differ, in words, or None."""
     for name in file | model:
         if file.get(name) != model.get(name):
-            part = name or "its class"
-            return f"{part} is {file.get(name, 'missing')} in the file, {model.get(name, 'missing')} in the model"
+            saved, built = (rows.get(name, "missing") for rows in (file, model))
+            return f"{name or 'the class'} is {saved} in the file and {built} in the model"
     return None

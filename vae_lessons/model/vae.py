@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from vae_lessons.gaussian import kl_standard_normal, reparameterize
 from vae_lessons.losses import Terms
-from vae_lessons.observation import likelihood_named
 from vae_lessons.model.mlp import Decoder, Encoder, Posterior, TwoHeads
+from vae_lessons.observation import likelihood_named
 from vae_lessons.runtime import resolve_seed
 from vae_lessons.settings import plain, said, tensor, whole_number
 
