@@ -26,15 +26,13 @@ import torch
 from timing import machine
 from torch import nn
 
-from vae_lessons.data import Split, load
+from vae_lessons.data import Batch, Split, load
 from vae_lessons.files import written_whole
-from vae_lessons.gaussian import reparameterize
-from vae_lessons.likelihood import evaluate_importance, log_weights
-from vae_lessons.losses import nll_of
+from vae_lessons.likelihood import evaluate_importance, importance, negative_elbo, sticking_the_landing
 from vae_lessons.model import VAE
 from vae_lessons.runtime import resolve_device, resolve_seed
 from vae_lessons.settings import positive_number, whole_number
-from vae_lessons.train import evaluate, terms
+from vae_lessons.train import evaluate
 
 PUBLISHED = {"VAE": 86.76, "IWAE, k = 5": 85.54, "IWAE, k = 50": 84.78}  # Burda et al. 2016, Table 1
 HELD_OUT = 5_000  # training images that serve for validation
@@ -100,7 +98,7 @@ def model_of(recipe, train, seed):
     if recipe.output_bias:
         model.start_at(train.mean())
     if recipe.centred:
-        model.encoder.insert(0, Centre(train.mean()))
+        model.encoder.hidden.insert(0, Centre(train.mean()))
     return model
 
 
@@ -119,42 +117,11 @@ def binary(limits, generator):
     return (words.view(torch.int16)[: limits.numel()].view(limits.shape) < limits).float()
 
 
-def plain_loss(model, x, generator):
-    """The negative ELBO with its KL in closed form, (B, ...) -> ()."""
-    nll, kl = terms(model, x, generator=generator)
-    return (nll + kl).mean()
-
-
-def landing_loss(model, x, generator):
-    """The negative ELBO whose gradient leaves the score of q out, (B, ...) -> (). (Roeder et al. 2017)
-
-    That score is 0 on average. Without it, the gradient has no noise left where q is the posterior.
-    """
-    mu, log_var = model.encode(x)
-    z = reparameterize(mu, log_var, generator=generator)
-    return -log_weights(_nll(model), x, z, mu.detach(), log_var.detach()).mean()
-
-
-def importance_loss(model, x, generator, samples):
-    """Minus the importance-weighted bound, (B, ...) -> (), with doubly reparameterized gradients.
-
-    Burda et al. 2016 for the bound, Tucker et al. 2019 for its gradient: with w_k normalised over the k
-    samples, the decoder's is sum_k w_k d log w_k, and the encoder's sum_k w_k^2 d log w_k / dz dz.
-    """
-    mu, log_var = (part.repeat_interleave(samples, 0) for part in model.encode(x))
-    z = reparameterize(mu, log_var, generator=generator)
-    log_w = log_weights(_nll(model), x.repeat_interleave(samples, 0), z, mu.detach(), log_var.detach())
-    share = log_w.detach().view(-1, samples).softmax(1).flatten()
-    z.register_hook(lambda gradient: gradient * share[:, None])
-    return -(share * log_w).sum() / len(x)
-
-
-def _nll(model):
-    return lambda x, z: nll_of(model, x, model.decode(z))
-
-
 class Run:
-    """A training that can stop at any step and go on from a file."""
+    """A training that can stop at any step and go on from a file.
+
+    Not `fit`, which trains for epochs: this one trains for a time, with pixels drawn anew at each step.
+    """
 
     def __init__(self, recipe, train, seed, device, seconds=None, steps=None, checkpoint=None):
         self.recipe, self.seconds, self.steps, self.checkpoint = recipe, seconds, steps, checkpoint
@@ -184,9 +151,11 @@ class Run:
 
     def loss(self, x):
         weighted = self.recipe.samples > 1 and self.share >= 1 - self.recipe.last
+        objective = sticking_the_landing if self.recipe.landing else negative_elbo
         if weighted:
-            return importance_loss(self.model, x, self.generator, self.recipe.samples)
-        return (landing_loss if self.recipe.landing else plain_loss)(self.model, x, self.generator)
+            objective = importance(self.recipe.samples)
+        terms = objective(self.model, Batch(x), self.generator)
+        return (terms.nll + terms.kl).mean()
 
     def go(self):
         """Train until the budget is spent -> the model, in evaluation mode."""
