@@ -60,8 +60,8 @@ class Words(str):
 def graded(exercise, answer, verdict):
     """The verdict on an answer to an exercise, -> the same Verdict.
 
-    Raises Unsolved if it is not right and VAE_LESSONS_STRICT asks for that. Where the environment variable VAE_LESSONS_VERDICTS names a
-    file, a JSON line is added to it first.
+    Raises Unsolved if it is not right and VAE_LESSONS_STRICT asks for that. Where the environment
+    variable VAE_LESSONS_VERDICTS names a file, a JSON line is added to it first.
     """
     must = strict()
     if path := os.environ.get("VAE_LESSONS_VERDICTS"):

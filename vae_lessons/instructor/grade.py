@@ -62,6 +62,7 @@ def main(parser, given):
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(COLUMNS)
+    sys.stdout.flush()
     solved = True
     for name, path in submitted:
         for row in grades(path, wanted, given.timeout):
@@ -131,8 +132,12 @@ def read(path):
         raise Unfit("it is no notebook: it is not text in UTF-8.") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about cells without ids, which do no harm here
-        notebook = nbformat.reads(text, as_version=4)
-    if not any(cell.cell_type == "code" and cell.source.strip() for cell in notebook.cells):
+        try:
+            notebook = nbformat.reads(text, as_version=4)
+            code = any(cell.cell_type == "code" and cell.source.strip() for cell in notebook.cells)
+        except Exception as error:  # JSON of some other kind can fail anywhere in there
+            raise Unfit(f"it is no notebook ({type(error).__name__}: {error}).") from None
+    if not code:
         raise Unfit("it has no code cells.")
     return notebook
 
