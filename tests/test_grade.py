@@ -253,7 +253,8 @@ def test_all_right_gives_exit_code_0_and_a_notebook_named_twice_is_graded_once(c
 def test_a_row_is_written_as_soon_as_it_is_known(course, tmp_path):
     (tmp_path / "a.ipynb").write_text("")
     write(tmp_path / "b_03_pair.ipynb", "import time\ntime.sleep(600)", *LESSON)
-    with subprocess.Popen(**command(course, tmp_path), stderr=subprocess.DEVNULL) as grader:
+    buffered = command(course, tmp_path, PYTHONUNBUFFERED="")
+    with subprocess.Popen(**buffered, stderr=subprocess.DEVNULL) as grader:
         lines = [grader.stdout.readline() for _ in range(2)]
         grader.send_signal(signal.SIGINT)
     assert lines[0] == "notebook,exercise,verdict,told\n"

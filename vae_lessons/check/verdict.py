@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 COLOURS = {"untouched": "#94a4a2", "wrong": "#e76300", "right": "#3f90da"}
 YES, NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")  # of VAE_LESSONS_STRICT
@@ -87,7 +87,7 @@ def strict():
 
 def _in_package(answer):
     """The dotted name of an answer that is this package's own function or class, or None."""
-    function = inspect.unwrap(getattr(answer, "func", answer))  # a partial's, a wrapper's
+    function = inspect.unwrap(answer.func if isinstance(answer, partial) else answer)
     module = getattr(function, "__module__", None) or ""
     own = module.split(".")[0] == __name__.split(".")[0]
     return f"{module}.{getattr(function, '__qualname__', type(function).__name__)}" if own else None
