@@ -160,7 +160,7 @@ def grade(name, names, notebook, run):
     error = "" if place is None else _error(place, names, notebook, run)
     if said := [verdict for verdict in run.verdicts if verdict["exercise"] == name]:
         last = said[-1]
-        told = one_line(last["message"], limit=2000)
+        told = one_line(last["message"], limit=600)
         if last["status"] == "right" and last["package"]:
             told = f"The check was given the package's own {last['package']}, not the learner's."
             return "untouched", f"{told} {error}".strip()
