@@ -14,7 +14,7 @@ HOUSE = Path(__file__).parents[1] / "vae_lessons"
 ORDER = (
     "server", "runtime", "files", "handwriting", "data", "gaussian", "estimators", "pca", "model", "losses",
     "history", "replay", "train", "importance", "measures", "evidence", "claims", "plots", "beside",
-    "explorers", "check",
+    "explorers", "check", "instructor", "__main__",
 )  # fmt: skip
 # And so inside check: what judges, then the exercises.
 ORDER_OF_CHECK = (
@@ -113,8 +113,9 @@ def test_the_door_shows_no_room_but_runtime():
     assert rooms_in(tree_of(HOUSE / "__init__.py")) <= {"runtime"}
 
 
-def test_nobody_needs_explorers_or_check(path):
-    assert rooms_in(tree_of(path)) - {room_of(path)} <= set(ORDER) - {"explorers", "check"}
+def test_nobody_needs_explorers_check_or_instructor_but_the_instructors_command(path):
+    ends = {"explorers", "check"} if room_of(path) == "__main__" else {"explorers", "check", "instructor"}
+    assert rooms_in(tree_of(path)) - {room_of(path)} <= set(ORDER) - ends
 
 
 def test_plots_sees_no_other_room():
