@@ -49,6 +49,7 @@ def test_a_lesson_has_exercises_that_are_stored_untouched(path):
         assert "still to be" in "".join(output["data"]["text/plain"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_every_stub_solved_passes_in_strict_mode_with_all_other_cells(path):
     notebook = fill(read(path), solution)
@@ -60,6 +61,7 @@ def test_every_stub_solved_passes_in_strict_mode_with_all_other_cells(path):
         assert said.startswith("Right"), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_wrong_answers_fail_at_their_checks_with_their_sentences_and_right_ones_pass(path, tmp_path):
     """As an instructor runs it, VAE_LESSONS_STRICT=1 pytest --nbval-lax: each exercise wrong, then right.
