@@ -7,9 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from store_notebooks import NOTEBOOKS, WIDGET_VIEW, clean
 
-PATHS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+from vae_lessons.instructor.lessons import lessons
+from vae_lessons.instructor.store import WIDGET_VIEW, clean
+
+PATHS = lessons()
 IGNORED = "nbval-ignore-output"
 
 

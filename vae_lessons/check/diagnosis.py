@@ -36,7 +36,7 @@ class BugClinic(Hinted):
 
     def __call__(self, answers=None):
         """The verdict on {letter: name of a bug, or None}, -> Verdict. Raises Unsolved as all checks do."""
-        return graded(self.judge(answers))
+        return graded(self.name, answers, self.judge(answers))
 
     def __repr__(self):
         return "The exercise bug_clinic(answers): check, hint(), solution()"

@@ -64,7 +64,7 @@ class Exercise(Hinted):
 
     def __call__(self, function=..., seed=0):
         """The verdict on a function, -> Verdict. Raises Unsolved if it is not right and all must be."""
-        return graded(self.judge(function, seed))
+        return graded(self.name, function, self.judge(function, seed))
 
     def __repr__(self):
         return f"The exercise {self.name}({', '.join(self.parameters)}): check, hint(), solution()"

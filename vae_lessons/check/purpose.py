@@ -109,7 +109,7 @@ class ChooseBeta(Hinted):
 
         `sweep` is what was measured, {"nll": {beta: nats}, "kl": {...}, "coverage": {...}}.
         """
-        return graded(self.judge(answers, sweep))
+        return graded(self.name, answers, self.judge(answers, sweep))
 
     def __repr__(self):
         return "The exercise choose_beta(answers, sweep): check, hint(), solution()"

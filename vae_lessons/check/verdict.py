@@ -1,16 +1,19 @@
 """A learner's answer -> what they read: the verdict, and the error that stops a graded notebook."""
 
 import html
+import inspect
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 COLOURS = {"untouched": "#94a4a2", "wrong": "#e76300", "right": "#3f90da"}
+YES, NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")  # of VAE_LESSONS_STRICT
 
 
 class Unsolved(AssertionError):
-    """An exercise that is untouched or wrong, where VAE_LESSONS_STRICT=1 asks for all to be right."""
+    """An exercise that is untouched or wrong, where VAE_LESSONS_STRICT asks for all to be right."""
 
     def _render_traceback_(self):
         """What Jupyter shows in place of a traceback: the sentence alone."""
@@ -54,11 +57,40 @@ class Words(str):
         return str(self)
 
 
-def graded(verdict):
-    """The verdict, Verdict -> Verdict; raises Unsolved unless it is right, if VAE_LESSONS_STRICT is 1."""
-    if verdict.status != "right" and os.environ.get("VAE_LESSONS_STRICT") == "1":
+def graded(exercise, answer, verdict):
+    """The verdict on an answer to an exercise, -> the same Verdict.
+
+    Raises Unsolved if it is not right and VAE_LESSONS_STRICT asks for that. Where the environment
+    variable VAE_LESSONS_VERDICTS names a file, a JSON line is added to it first.
+    """
+    must = strict()
+    if path := os.environ.get("VAE_LESSONS_VERDICTS"):
+        row = {"exercise": exercise, "status": verdict.status, "mistake": verdict.mistake}
+        row |= {"message": verdict.message, "package": _in_package(answer)}
+        with open(path, "a") as file:
+            file.write(json.dumps(row) + "\n")
+    if must and verdict.status != "right":
         raise Unsolved(verdict.message)
     return verdict
+
+
+def strict():
+    """Whether VAE_LESSONS_STRICT asks for right answers, bool. Raises ValueError if it says neither."""
+    value = os.environ.get("VAE_LESSONS_STRICT", "")
+    plain = value.strip().lower()
+    if plain not in (*YES, *NO):
+        raise ValueError(
+            f"VAE_LESSONS_STRICT is {value!r}: set it to 1, true, yes or on, or to 0, false, no or off."
+        )
+    return plain in YES
+
+
+def _in_package(answer):
+    """The dotted name of an answer that is this package's own function or class, or None."""
+    function = inspect.unwrap(answer.func if isinstance(answer, partial) else answer)
+    module = getattr(function, "__module__", None) or ""
+    own = module.split(".")[0] == __name__.split(".")[0]
+    return f"{module}.{getattr(function, '__qualname__', type(function).__name__)}" if own else None
 
 
 class Hinted:

@@ -1,13 +1,16 @@
-"""Execute notebooks and store their outputs: python tests/store_notebooks.py [PATH ...]"""
+"""Execute notebooks and store their outputs.
 
-import argparse
+A notebook in which a cell fails is left as it was, and the command stops with that cell's error.
+"""
+
 import re
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+from vae_lessons.instructor.lessons import chosen
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -34,7 +37,8 @@ def clean(notebook):
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
+        # "jupyter" says whether an output is collapsed until its cell is run
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("tags", "jupyter")}
         if cell.cell_type == "code":
             cell.outputs = [kept for output in cell.outputs if (kept := _clean_output(output))]
 
@@ -51,17 +55,14 @@ def _clean_output(output):
     return output
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
+def arguments(parser):
+    """Declare what the command takes."""
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="PATH", help="default: every lesson")
-    given = parser.parse_args().notebooks
-    for path in given:
-        if not path.is_file():
-            parser.error(f"there is no file {path}")
-    for path in given or sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+
+
+def main(parser, given):
+    """Store the notebooks that were asked for -> exit code."""
+    for path in chosen(parser, given.notebooks):
         print(f"storing {path.name}", flush=True)
-        store(path.resolve())
-
-
-if __name__ == "__main__":
-    main()
+        store(path)
+    return 0

@@ -1,15 +1,11 @@
 """Execute lessons for several seeds and data sets and tabulate their measured claims, with margins.
 
-python tests/claims_over_seeds.py [--seeds 0,1,2,3,4] [--data digits,mnist] [NOTEBOOK ...]
-
 Each claim is printed with its bounds, the least and the greatest value seen, and how near the worst
-run came to a bound. It exits with 1 if a lesson failed. MNIST is read from VAE_LESSONS_DATA_DIR.
+run came to a bound. The exit code is 1 if a lesson failed. MNIST is read from VAE_LESSONS_DATA_DIR.
 """
 
-import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +13,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from store_notebooks import NOTEBOOKS
+
+from vae_lessons.instructor.lessons import chosen
 
 
 def run(path, seed, data):
@@ -50,18 +47,26 @@ def table(rows):
         yield f"  {what} | {bounds} | {spread} | {min(margins):.3g}"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", default="0,1,2,3,4")
-    parser.add_argument("--data", default="digits,mnist")
-    parser.add_argument("notebooks", nargs="*", type=Path)
-    given = parser.parse_args()
+def seeds(text):
+    """Seeds as the command line has them, "0,1" -> [0, 1]. Raises ValueError if one is no number."""
+    return [int(part) for part in text.split(",")]
+
+
+def arguments(parser):
+    """Declare what the command takes."""
+    parser.add_argument("--seeds", type=seeds, default=[0, 1, 2, 3, 4], help="default: 0,1,2,3,4")
+    parser.add_argument("--data", default="digits,mnist", help="default: digits,mnist")
+    parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK", help="default: every lesson")
+
+
+def main(parser, given):
+    """Run the lessons that were asked for and print their claims -> exit code."""
     failed = False
-    for path in given.notebooks or sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+    for path in chosen(parser, given.notebooks):
         for data in given.data.split(","):
             rows, times = [], []
-            for seed in given.seeds.split(","):
-                more, seconds, error = run(path.resolve(), seed, data)
+            for seed in given.seeds:
+                more, seconds, error = run(path, seed, data)
                 rows += more
                 times.append(seconds)
                 if error:
@@ -69,8 +74,4 @@ def main():
                     print(f"{path.stem}, {data}, seed {seed}: {error}", flush=True)
             print(f"{path.stem}, {data}: {min(times):.0f} .. {max(times):.0f} s")
             print(*table(rows), sep="\n", flush=True)
-    sys.exit(failed)
-
-
-if __name__ == "__main__":
-    main()
+    return failed
