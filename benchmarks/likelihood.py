@@ -11,7 +11,8 @@ are drawn once (Salakhutdinov & Murray 2008, Burda et al. 2016). 50 latents. Eve
 alone, and only with --test. With --all, for a recipe that is chosen, the validation images are trained on.
 
 `--seconds` is training time: the learning rate follows the clock. `--steps` repeats a run exactly, with the
-number of steps that the first printed. With `--checkpoint`, a run that was cut off goes on where it was.
+number of steps that the first printed. With `--checkpoint`, a run that was cut off goes on where it was: the
+file belongs to one run, so there is one seed then, and no --ablate.
 """
 
 import argparse
@@ -31,7 +32,8 @@ from vae_lessons.gaussian import reparameterize
 from vae_lessons.importance import evaluate_importance, log_weights
 from vae_lessons.losses import nll_of
 from vae_lessons.model import VAE
-from vae_lessons.runtime import resolve_device
+from vae_lessons.runtime import resolve_device, resolve_seed
+from vae_lessons.settings import positive_number, whole_number
 from vae_lessons.train import evaluate, terms
 
 PUBLISHED = {"VAE": 86.76, "IWAE, k = 5": 85.54, "IWAE, k = 50": 84.78}  # Burda et al. 2016, Table 1
@@ -157,6 +159,10 @@ class Run:
     def __init__(self, recipe, train, seed, device, seconds=None, steps=None, checkpoint=None):
         self.recipe, self.seconds, self.steps, self.checkpoint = recipe, seconds, steps, checkpoint
         self.limits, self.device = below(train.pixels).to(device), device
+        self.belongs = {  # to this a checkpoint belongs, and goes on with nothing else
+            "recipe": recipe._asdict(), "seed": seed, "seconds": seconds, "steps": steps,
+            "images": [len(train), train.pixels.sum(dtype=torch.int64).item()], "device": device.type,
+        }  # fmt: skip
         self.model = model_of(recipe, train, seed).to(device)
         settings = {"betas": (0.9, 0.99), "weight_decay": recipe.weight_decay, "fused": True}
         self.optimizer = torch.optim.AdamW(self.model.parameters(), recipe.lr, **settings)
@@ -207,8 +213,7 @@ class Run:
 
     def _state(self):
         return {
-            "recipe": self.recipe._asdict(), "images": len(self.limits),
-            "model": self.model.state_dict(), "step": self.step,
+            "belongs": self.belongs, "model": self.model.state_dict(), "step": self.step,
             "optimizer": self.optimizer.state_dict(), "generator": self.generator.get_state(),
             "spent": self.spent,
         }  # fmt: skip
@@ -219,8 +224,11 @@ class Run:
 
     def _read(self):
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        if (state["recipe"], state.get("images")) != (self.recipe._asdict(), len(self.limits)):
-            raise SystemExit(f"{self.checkpoint} is a run with another recipe or images; name another file.")
+        theirs = state.get("belongs", {})
+        if other := [name for name, value in self.belongs.items() if theirs.get(name) != value]:
+            raise SystemExit(
+                f"{self.checkpoint} is a run with another {' and '.join(other)}; name another file."
+            )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())
@@ -255,6 +263,25 @@ def report(name, run, split, samples, last=False):
     return nats
 
 
+def check(given):
+    """Refuse, before anything is loaded or trained, what would stop a run at its end. Raises ValueError."""
+    for name in ("samples", "test", "steps"):
+        if getattr(given, name) is not None:
+            whole_number(f"--{name}", getattr(given, name))
+    positive_number("--seconds", given.seconds)
+    for seed in given.seeds:
+        resolve_seed(seed)
+    if given.all and not given.test:
+        raise ValueError("With --all, no image is left but the test images; add --test 5000.")
+    if given.checkpoint and (given.ablate or len(given.seeds) > 1):
+        raise ValueError("A --checkpoint belongs to one run: give one seed and no --ablate, or leave it out.")
+    if given.checkpoint and Path(given.checkpoint).is_dir():
+        raise ValueError(f"--checkpoint must be a file, but {given.checkpoint} is a folder.")
+    for field in given.set:
+        if field.partition("=")[0] not in Recipe._fields:
+            raise ValueError(f"--set changes {', '.join(Recipe._fields)}, not {field}.")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", choices=RECIPES, default="vae")
@@ -270,8 +297,10 @@ def main():
     parser.add_argument("--device", default="auto")
     parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="change the recipe")
     given = parser.parse_args()
-    if given.all and not given.test:
-        raise SystemExit("With --all, no image is left but the test images; add --test 5000.")
+    try:
+        check(given)
+    except ValueError as error:
+        parser.error(str(error))
     recipe = RECIPES[given.recipe]
     changed = dict(pair.split("=") for pair in given.set)
     recipe = recipe._replace(**{k: type(getattr(recipe, k))(ast.literal_eval(v)) for k, v in changed.items()})

@@ -36,7 +36,7 @@ def sentence(raised):
     """What a caught error says, once it is known to be one line that hides where it comes from."""
     message = str(raised.value)
     assert "\n" not in message
-    assert 30 < len(message) < 500
+    assert 30 < len(message) < 600
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None or raised.value.__suppress_context__
     return message
@@ -127,10 +127,11 @@ FLAT = torch.zeros(3, 4)
 @pytest.mark.parametrize(
     ("arguments", "error", "word"),
     [
-        ((FLAT.long(),), TypeError, "torch.int64"),
+        ((FLAT.long(),), TypeError, r"not torch.int64; write pixels.to\(torch.uint8\) or pixels.float"),
         ((FLAT.bool(),), TypeError, "torch.bool"),
-        ((FLAT.numpy(),), TypeError, "float32"),
-        (([[0.0, 1.0]],), TypeError, "list"),
+        ((FLAT.numpy(),), TypeError, r"not a NumPy array; write torch.from_numpy\(pixels\)"),
+        ((np.zeros((3, 4), np.uint8),), TypeError, r"not a NumPy array; write torch.from_numpy\(pixels\)"),
+        (([[0.0, 1.0]],), TypeError, r"list; write torch.tensor\(pixels\)"),
         ((None,), TypeError, "NoneType"),
         ((FLAT.index_fill(0, torch.tensor(1), torch.nan),), ValueError, "NaN"),
         ((FLAT.index_fill(0, torch.tensor(1), -torch.inf),), ValueError, "infinite"),
@@ -139,15 +140,34 @@ FLAT = torch.zeros(3, 4)
         ((FLAT, torch.arange(4)), ValueError, "y .* 3 images"),
         ((FLAT, torch.arange(2)), ValueError, "y .* 3 images"),
         ((FLAT, torch.tensor(3)), ValueError, "y .* 3 images"),
-        ((FLAT, [1, 2, 3]), TypeError, "y must be .* not list"),
+        ((FLAT, [1, 2, 3]), TypeError, r"y must be a tensor, not a list; write torch.tensor\(y\)"),
         ((FLAT, None, Factors(*torch.zeros(4, 2))), ValueError, "factors .* 3 images"),
-        ((FLAT, None, Factors(1.0, 2.0, 3.0, 4.0)), TypeError, "factors must be .* not float"),
+        ((FLAT, None, Factors(1.0, 2.0, 3.0, 4.0)), TypeError, "factors must be a tensor, not a float"),
     ],
 )
 def test_splits_that_cannot_be(arguments, error, word):
     with pytest.raises(error, match=word) as raised:
         Split(*arguments)
     sentence(raised)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "part"),
+    [(FLAT, Split(FLAT), "train"), (Split(FLAT), FLAT, "test"), (FLAT, FLAT, "train")],
+)
+def test_data_that_are_no_two_splits(train, test, part):
+    words = rf"Data takes two Splits, Data\(Split\(train\), Split\(test\)\), but {part} is a Tensor"
+    with pytest.raises(TypeError, match=words) as raised:
+        Data(train, test)
+    sentence(raised)
+
+
+@pytest.mark.parametrize("pixels", [a_split().pixels, a_split().x])
+@pytest.mark.parametrize("index", [None, slice(2), 1, torch.arange(2), torch.arange(6) < 2])
+def test_what_a_split_hands_out_may_be_changed_and_the_data_stay(pixels, index):
+    split = Split(pixels.clone())
+    (split.x if index is None else split.batch(index)).zero_()
+    assert torch.equal(split.pixels, pixels)
 
 
 # The built-in digits ----------------------------------------------------------------------------
@@ -243,18 +263,11 @@ def flip(path, after, skip):
 
 DAMAGE = {
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1000]),
-    "cut in half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "garbage": lambda path: path.write_bytes(b"not an archive at all" * 50),
-    "empty": lambda path: path.write_bytes(b""),
     "one array": lambda path: np.save(open(path, "wb"), np.zeros(3)),  # noqa: SIM115
     "a pickle": lambda path: rewrite(path, y=np.array([{}] * 40)),
     "one byte of the pixels": lambda path: flip(path, b"NUMPY", 1000),
-    "a method unknown": lambda path: flip(path, b"PK\x01\x02", 6),
-    "a broken header": lambda path: flip(path, b"(40, 1, 28, 28", 0),
     "other shapes": lambda path: rewrite(path, pixels=np.zeros((40, 28, 28), np.uint8)),
-    "other numbers": lambda path: rewrite(path, y=np.zeros(39, np.int64)),
-    "other factors": lambda path: rewrite(path, factors=np.zeros((3, 40), np.float32)),
-    "other pixel type": lambda path: rewrite(path, pixels=np.zeros((40, 1, 28, 28), np.float32)),
     "other label type": lambda path: rewrite(path, y=np.zeros(40, np.int32)),
     "no factors": lambda path: rewrite(path, factors=None),
 }
@@ -280,17 +293,15 @@ def test_a_cache_that_cannot_be_written_is_done_without(few, monkeypatch):
     assert (few / "regular").read_bytes() == b"a file"
 
 
-def test_old_versions_are_removed_from_the_cache_and_nothing_else(few, monkeypatch):
-    others = "digits-0123456789ab.npz", "digits.npz", "notes-digits.npz", "mine.txt"
-    for name in others:
-        (few / name).write_bytes(b"")
-    load()
-    first = {path.name for path in few.iterdir()}
+def test_two_versions_of_the_package_keep_a_file_each(few, monkeypatch):
+    first = load()
     monkeypatch.setattr(data, "TEST", 11)
     assert len(load().test) == 11
-    second = {path.name for path in few.iterdir()}
-    assert first & second == set(others[1:])
-    assert len(first) == len(second) == len(others)
+    assert len(list(few.iterdir())) == 2
+    monkeypatch.setattr(handwriting, "draw", never)
+    assert len(load().test) == 11
+    monkeypatch.setattr(data, "TEST", 10)
+    assert equal(load(), first)
 
 
 def test_digits_do_not_import_torchvision(digits, cache):
@@ -307,7 +318,7 @@ def test_digits_do_not_import_torchvision(digits, cache):
 # What load is asked for ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["MNIST", "", "cifar10", 3, ["digits"]])
+@pytest.mark.parametrize("name", ["MNIST", 3, ["digits"]])
 def test_a_name_that_is_unknown(monkeypatch, name):
     monkeypatch.setattr(handwriting, "draw", never)
     with pytest.raises(ValueError, match="name must be one of digits, mnist, fashion") as raised:
@@ -323,15 +334,15 @@ def test_the_environment_names_data_that_is_unknown(monkeypatch):
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
-@pytest.mark.parametrize("count", [0, -1, 2.5, "many", True, [5]])
+@pytest.mark.parametrize("count", [0, 2.5, True, [5]])
 def test_a_count_that_cannot_be(monkeypatch, part, count):
     monkeypatch.setattr(handwriting, "draw", never)
-    with pytest.raises(ValueError, match=f"{part} must be a whole number of images") as raised:
+    with pytest.raises(ValueError, match=f"{part} must be a whole number") as raised:
         load("digits", **{part: count})
     assert repr(count) in sentence(raised)
 
 
-@pytest.mark.parametrize("device", ["gpu", "meta", 2.5, None])
+@pytest.mark.parametrize("device", ["gpu", None])
 def test_a_device_that_is_not_here(monkeypatch, device):
     monkeypatch.setattr(handwriting, "draw", never)
     with pytest.raises(ValueError, match="device") as raised:
@@ -427,25 +438,20 @@ def other(array):
 
 SPOIL = {
     "truncated": ("images", lambda file: file.write_bytes(file.read_bytes()[:-1])),
-    "half": ("labels", lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])),
     "empty": ("images", lambda file: file.write_bytes(b"")),
-    "only a header": ("labels", lambda file: file.write_bytes(file.read_bytes()[:8])),
     "too long": ("images", lambda file: file.write_bytes(file.read_bytes() + b"more")),
-    "garbage": ("images", lambda file: file.write_bytes(b"<html>404 Not Found</html>" * 9)),
     "still an archive": ("labels", lambda file: file.write_bytes(gzip.compress(file.read_bytes()))),
     "labels for images": ("images", other(np.zeros(50, np.uint8))),
-    "images for labels": ("labels", other(np.zeros((50, 28, 28), np.uint8))),
     "other numbers": ("labels", other(np.zeros(51, np.uint8))),
     "other sizes": ("images", other(np.zeros((50, 32, 32), np.uint8))),
 }
 
 
-@pytest.mark.parametrize("part", ["train", "test"])
 @pytest.mark.parametrize(("what", "spoil"), SPOIL.values(), ids=SPOIL)
-def test_damaged_files_are_named_and_left_alone(small, monkeypatch, tmp_path, part, what, spoil):
+def test_damaged_files_are_named_and_left_alone(small, monkeypatch, tmp_path, what, spoil):
     no_server(monkeypatch, "MNIST")
     raw = written(small, tmp_path, "MNIST")
-    spoil(raw / FILES[part, what])
+    spoil(raw / FILES["train", what])
     before = {path.name: path.read_bytes() for path in raw.iterdir()}
     with pytest.raises(RuntimeError, match="damaged") as raised:
         load("mnist", folder=tmp_path)
@@ -455,9 +461,9 @@ def test_damaged_files_are_named_and_left_alone(small, monkeypatch, tmp_path, pa
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == before
 
 
-def test_damaged_fashion_is_called_fashion(small, tmp_path):
+def test_a_damaged_test_set_of_fashion_is_called_fashion(small, tmp_path):
     raw = written(small, tmp_path, "FashionMNIST")
-    (raw / FILES["train", "images"]).write_bytes(b"")
+    (raw / FILES["test", "images"]).write_bytes(b"")
     with pytest.raises(RuntimeError, match=r"FashionMNIST .* damaged") as raised:
         load("fashion", folder=tmp_path)
     assert str(raw) in sentence(raised)
@@ -550,8 +556,12 @@ def server(small, monkeypatch):
 
 
 def whole_or_absent(raw, small):
-    """No file lies there but whole ones under their own names."""
-    return all(path.name in small and path.read_bytes() == idx(small[path.name]) for path in raw.iterdir())
+    """No file lies there but whole ones under their own names, and no folder without one."""
+    if not raw.parent.exists():
+        return True
+    return any(raw.iterdir()) and all(
+        path.name in small and path.read_bytes() == idx(small[path.name]) for path in raw.iterdir()
+    )
 
 
 def test_a_download_is_kept_and_needs_the_server_once(small, server, tmp_path, name, capsys):
@@ -565,8 +575,9 @@ def test_a_download_is_kept_and_needs_the_server_once(small, server, tmp_path, n
     assert server.asked == []
 
 
-@pytest.mark.parametrize("about", [0, 3])
-@pytest.mark.parametrize("mood", ["missing", "hangs up", "other bytes", "cut off"])
+@pytest.mark.parametrize(
+    ("mood", "about"), [("missing", 0), ("hangs up", 3), ("other bytes", 3), ("cut off", 3)]
+)
 def test_a_download_that_fails_leaves_nothing_half_and_works_later(small, server, tmp_path, mood, about):
     server.mood, server.moody_about = mood, list(server.files)[about]
     with pytest.raises(RuntimeError, match=r"MNIST .* could not be downloaded") as raised:
@@ -588,6 +599,29 @@ def test_without_a_network_the_sentence_says_what_went_wrong(monkeypatch, tmp_pa
     message = sentence(raised)
     assert f"no whole {KINDS[name]} in {tmp_path / KINDS[name] / 'raw'}" in message
     assert "urlopen error" in message
+
+
+def test_the_four_files_are_named_and_no_folder_is_left(monkeypatch, tmp_path):
+    no_server(monkeypatch, "MNIST")
+    with pytest.raises(RuntimeError, match="put its four files, ") as raised:
+        load("mnist", folder=tmp_path / "new" / "folder")
+    assert all(name in sentence(raised) for name in FILES.values())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "there", ["MNIST/raw/train-images.idx3-ubyte", "MNIST/t10k-labels-idx1-ubyte", "train-labels.idx1-ubyte"]
+)
+def test_files_that_are_named_otherwise_or_lie_elsewhere_are_told(small, monkeypatch, tmp_path, there):
+    no_server(monkeypatch, "MNIST")
+    raw = written(small, tmp_path, "MNIST")
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (raw / Path(there).name.replace(".idx", "-idx")).rename(tmp_path / there)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RuntimeError, match="into that folder under these names") as raised:
+        load("mnist", folder=tmp_path)
+    assert f"(there is {tmp_path / there})" in sentence(raised)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_folder_that_cannot_be_made(server, tmp_path):

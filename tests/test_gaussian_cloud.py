@@ -196,7 +196,7 @@ def test_the_type_that_comes_is_the_type_that_goes(dtype):
 MEAN, COVARIANCE = torch.zeros(2), torch.eye(2)
 X = torch.zeros(3, 2)
 BAD_CLOUDS = {
-    "mean a number": (0.0, COVARIANCE, TypeError, "mean.* must be a tensor of floating point, not float"),
+    "mean a number": (0.0, COVARIANCE, TypeError, "mean.* must be a tensor, not a float"),
     "mean a scalar": (torch.tensor(0.0), COVARIANCE, ValueError, r"\(L,\) and \(L, L\).* \(\) and \(2, 2\)"),
     "mean a batch": (X, COVARIANCE, ValueError, r"\(L,\) and \(L, L\).* \(3, 2\) and \(2, 2\)"),
     "no numbers": (torch.zeros(0), torch.zeros(0, 0), ValueError, r"\(L,\) and \(L, L\)"),
@@ -230,7 +230,7 @@ def test_what_is_no_cloud_is_refused(bad):
 @pytest.mark.parametrize("bad", BAD_CLOUDS.values(), ids=BAD_CLOUDS)
 def test_a_kl_to_or_from_no_cloud_is_refused(bad):
     mean, covariance, error, _ = bad
-    words = r"one shape|_[qp] .*(floating point|one type|\(L, L\)|symmetric|positive definite)"
+    words = r"one shape|_[qp] .*(a tensor|floating point|one type|\(L, L\)|symmetric|positive definite)"
     for arguments in ((mean, covariance, MEAN, COVARIANCE), (MEAN, COVARIANCE, mean, covariance)):
         with pytest.raises(error, match=words):
             kl_full(*arguments)
@@ -244,12 +244,6 @@ def test_the_bad_cloud_of_a_kl_is_named():
         kl_full(MEAN, COVARIANCE, MEAN, flat)
     with pytest.raises(ValueError, match=r"mean_q \(2,\), mean_p \(3,\)"):
         kl_full(MEAN, COVARIANCE, torch.zeros(3), torch.eye(3))
-
-
-@pytest.mark.parametrize("n", [0, -1, 2.0, "2", None, True, torch.tensor(2)])
-def test_what_is_no_number_of_draws_is_refused(n):
-    with pytest.raises(ValueError, match="n must be a whole number"):
-        sample_cloud(n, MEAN, COVARIANCE)
 
 
 @pytest.mark.parametrize("x", [torch.zeros(2), torch.zeros(3, 1), torch.zeros(3, 3), torch.zeros(1, 3, 2)])

@@ -1,5 +1,7 @@
 """The benchmark of published numbers: its gradients, its random pixels, a run that is cut off and goes on."""
 
+import itertools
+import re
 import sys
 from pathlib import Path
 
@@ -108,17 +110,49 @@ def test_a_run_that_is_cut_off_goes_on_as_if_it_had_not_been(recipe, train, tmp_
     again.go()
     for a, b in zip(whole.parameters(), again.model.parameters(), strict=True):
         torch.testing.assert_close(a, b)
-    for other, images in ((recipe._replace(lr=1.0), train), (recipe, train.first(50))):
-        with pytest.raises(SystemExit, match="another recipe"):
-            bench.Run(other, images, 0, CPU, steps=18, checkpoint=path)
+    others = {
+        "recipe": (recipe._replace(lr=1.0), train, 0, CPU, None, 18),
+        "seed": (recipe, train, 1, CPU, None, 18),
+        "images": (recipe, Split(255 - train.pixels), 0, CPU, None, 18),
+        "seconds and steps": (recipe, train, 0, CPU, 9.0, None),
+    }
+    for what, settings in others.items():
+        with pytest.raises(SystemExit, match=f"is a run with another {what}; name another file"):
+            bench.Run(*settings, checkpoint=path)
 
 
-def test_training_by_the_clock_ends_with_the_clock_and_learns(train):
-    run = bench.Run(SMALL, train, 0, CPU, seconds=2)
+REFUSED = {
+    "two seeds": ("--seeds 0 1 --checkpoint f.pt", "A --checkpoint belongs to one run"),
+    "an ablation": ("--ablate --checkpoint f.pt", "A --checkpoint belongs to one run"),
+    "a folder": ("--checkpoint .", "--checkpoint must be a file"),
+    "no samples": ("--samples 0", "--samples must be a whole number"),
+    "a seed that is none": ("--seeds 0 -1", "seed must be a whole number"),
+    "no time": ("--seconds nan", "--seconds must be a positive number"),
+    "nothing to look at": ("--all", "no image is left but the test images"),
+    "a field that is none": ("--set depth=2", "--set changes hidden, .*, not depth=2"),
+}
+
+
+@pytest.mark.parametrize(("line", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_would_stop_a_run_at_its_end_is_refused_at_its_start(line, said, monkeypatch, capsys):
+    def never(*given):
+        raise AssertionError("this must not be called")
+
+    monkeypatch.setattr(bench, "load", never)
+    monkeypatch.setattr(sys, "argv", ["likelihood.py", *line.split()])
+    with pytest.raises(SystemExit):
+        bench.main()
+    assert re.search(said, capsys.readouterr().err)
+
+
+def test_training_by_the_clock_ends_with_the_clock_and_learns(train, monkeypatch):
+    clock = itertools.count()  # each look at it is a second later, however fast the machine
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: float(next(clock)))
+    run = bench.Run(SMALL, train, 0, CPU, seconds=300)
     held_out = bench.drawn(train, 0)
     before = evaluate(run.model, held_out).elbo
     run.go()
-    assert 2 <= run.spent < 3
+    assert run.spent == 300
     after = evaluate(run.model, held_out).elbo
     assert after > before + 20
     assert evaluate_importance(run.model, held_out.first(50), 50, progress=False).mean() > after - 30

@@ -49,9 +49,58 @@ def test_a_torn_space_has_a_larger_continuity_than_a_bent_one(cloud):
     assert 1 < bent < 3 < torn
 
 
-def test_a_walk_needs_two_images():
-    with pytest.raises(ValueError, match="two images"):
-        measures.continuity(Plane(lambda z: z), torch.zeros(1, 2))
+def test_a_torn_space_whose_pieces_are_flat_has_no_end_of_continuity(cloud):
+    assert measures.continuity(Plane(torch.sign), cloud).continuity == torch.inf
+
+
+def collapsed(how):
+    """A VAE with a posterior that has collapsed onto the prior, wholly or but for a hundredth."""
+    model = VAE(latent=3, hidden=(16,))
+    with torch.no_grad():
+        for head in (model.mu_head, model.log_var_head):
+            head.weight.mul_(0.0 if how == "wholly" else 0.01)
+            head.bias.zero_()
+    return model
+
+
+@pytest.mark.parametrize("how", ["wholly", "nearly"])
+def test_in_a_collapsed_model_there_is_nowhere_to_walk_and_each_measure_has_its_value(how, digits):
+    model, x = collapsed(how), digits.test.x
+    with pytest.raises(ValueError, match=r"nowhere to walk: .* \(posterior collapse\)"):
+        measures.continuity(model, x)
+    assert measures.active_units(model, x).active == 0
+    assert measures.aggregated(model, x).kl == pytest.approx(0, abs=0.01)
+    drawn, ruler = model.sample(200, torch.Generator().manual_seed(1)), measures.yardstick(model, digits, 200)
+    assert measures.completeness(drawn, ruler) == pytest.approx(0.95, abs=0.05)
+    assert measures.coverage(drawn, ruler) == pytest.approx(0.95, abs=0.05)
+    assert measures.told_apart(drawn, measures.own_pictures(model, x[:200])) == pytest.approx(0.5, abs=0.15)
+
+
+def test_there_is_nothing_to_see_where_the_decoder_does_not_look_at_z(cloud):
+    with pytest.raises(ValueError, match=r"nothing to see on the walk: .* \(posterior collapse\)"):
+        measures.continuity(Plane(lambda z: torch.full_like(z, 0.3)), cloud)
+
+
+@pytest.mark.parametrize("measure", [measures.continuity, measures.active_units, measures.aggregated])
+def test_measures_of_spread_need_two_images_and_numbers(measure, digits):
+    model = VAE(latent=2, hidden=(16,))
+    with pytest.raises(ValueError, match="two images at least, but x has 1"):
+        measure(model, digits.test.x[:1])
+    with pytest.raises(ValueError, match="must be finite numbers"):
+        measure(model, torch.full((3, 1, 28, 28), torch.nan))
+
+
+def test_equal_images_have_no_walk_no_active_unit_and_a_point_for_a_space(digits):
+    model, x = Autoencoder(latent=2, hidden=(16,)), digits.test.x[:1].expand(5, -1, -1, -1)
+    with pytest.raises(ValueError, match="the images are equal"):
+        measures.continuity(model, x)
+    assert measures.active_units(model, x).active == 0
+    assert measures.aggregated(model, x).kl == torch.inf
+
+
+def test_a_walk_shorter_than_a_step_is_told(cloud):
+    with pytest.raises(ValueError, match="No walk is as long as one step of 100"):
+        measures.continuity(Plane(lambda z: z), cloud, step=100)
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +175,28 @@ def test_telling_apart_leaves_the_random_state_alone_and_repeats(digits):
     assert a == measures.told_apart(digits.train.x[:100], digits.train.x[100:200])
 
 
-def test_telling_apart_needs_equal_sets():
-    with pytest.raises(ValueError, match="equally large"):
-        measures.told_apart(torch.zeros(3, 4), torch.zeros(2, 4))
+def test_telling_apart_does_not_seed_a_gpu(monkeypatch):
+    touched = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", touched.append)
+    monkeypatch.setattr(torch.mps, "manual_seed", touched.append)
+    measures.told_apart(torch.zeros(10, 4), torch.ones(10, 4), epochs=1)
+    assert touched == []
+
+
+@pytest.mark.parametrize("shapes", [((3, 4), (2, 4)), ((3, 4), (3, 5)), ((1, 4), (1, 4))])
+def test_telling_apart_needs_equal_sets(shapes):
+    with pytest.raises(ValueError, match="equally large and alike, two or more of each"):
+        measures.told_apart(*(torch.zeros(shape) for shape in shapes))
+
+
+@pytest.mark.parametrize("measure", [nearest, measures.told_apart])
+def test_pictures_that_are_no_numbers_are_refused(measure):
+    good, bad = torch.zeros(3, 4), torch.full((3, 4), torch.nan)
+    for pair, name in (((bad, good), "pictures"), ((good, bad), "images|own")):
+        with pytest.raises(ValueError, match=f"({name}) must be finite numbers"):
+            measure(*pair)
+    with pytest.raises(TypeError, match=r"pictures must be a tensor, .* torch.from_numpy\(pictures\)"):
+        measure(good.numpy(), good)
 
 
 @pytest.mark.parametrize("lean", [-0.5, 0.0, 0.25, 1.0])
@@ -141,6 +209,11 @@ def test_slant_of_a_leaning_line(lean):
         x[0, 0, row, left + 1] = at - left
     assert measures.slant(x).item() == pytest.approx(lean, abs=1e-4)
     assert measures.slant(torch.zeros(1, 1, 5, 5)).item() == 0
+
+
+def test_slant_is_of_images_with_one_channel():
+    with pytest.raises(ValueError, match=r"x must be \(B, 1, H, W\), but it is \(2, 3, 5, 5\)"):
+        measures.slant(torch.zeros(2, 3, 5, 5))
 
 
 def random_matrix(rows, columns, seed=0):
@@ -219,5 +292,9 @@ def test_nearest_is_the_smallest_distance_of_all_pairs():
 
 @pytest.mark.parametrize("shape", [(0, 1, 4, 5), (3, 1, 5, 4), (3, 20)])
 def test_nearest_refuses_what_cannot_be_compared(shape):
-    with pytest.raises(ValueError, match="pictures and images must be"):
-        nearest(torch.zeros(2, 1, 4, 5), torch.zeros(shape))
+    for pair in (
+        (torch.zeros(2, 1, 4, 5), torch.zeros(shape)),
+        (torch.zeros(shape), torch.zeros(2, 1, 4, 5)),
+    ):
+        with pytest.raises(ValueError, match="pictures and images must be"):
+            nearest(*pair)

@@ -45,10 +45,9 @@ def same_weights(a, b):
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-@pytest.mark.parametrize("batch", [1, 7])
-@pytest.mark.parametrize("latent", [1, 2, 20])
 @pytest.mark.parametrize(
-    ("hidden", "shape"), [((16,), (1, 28, 28)), ((16, 8, 4), (3, 8, 6)), ([1], [5]), ((4, 9), (1, 1, 1))]
+    ("batch", "latent", "hidden", "shape"),
+    [(7, 2, (16,), (1, 28, 28)), (1, 20, (16, 8, 4), (3, 8, 6)), (7, 1, [1], [5])],
 )
 def test_shapes(kind, batch, latent, hidden, shape):
     model = kind(latent, hidden, shape=shape)
@@ -185,8 +184,9 @@ def test_samples_are_decoded_draws_of_the_prior(likelihood):
         model.logits_head.weight *= 100  # so that a Gaussian's means leave [0, 1]
     x = model.sample(50, seeded(3))
     assert x.shape == (50, 1, 5, 4)
-    assert x.min() >= 0
-    assert x.max() <= 1
+    if likelihood == "bernoulli":
+        assert x.min() >= 0
+        assert x.max() <= 1
     assert torch.equal(x, model.picture(torch.randn(50, 3, generator=seeded(3))))
     assert not torch.equal(x, model.sample(50, seeded(4)))
     assert not torch.equal(model.sample(5), model.sample(5))
@@ -206,12 +206,6 @@ def test_samples_of_a_model_in_float64_are_float64():
     assert VAE(**SMALL).double().sample(2).dtype == torch.float64
 
 
-@pytest.mark.parametrize("n", [0, -1, 2.0, "4", None])
-def test_a_number_of_samples_that_cannot_be_is_refused(n):
-    with pytest.raises(ValueError, match="n must be a whole number"):
-        VAE(**SMALL).sample(n)
-
-
 @pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_pictures_are_means_without_gradient(kind, likelihood):
@@ -220,12 +214,21 @@ def test_pictures_are_means_without_gradient(kind, likelihood):
     z.requires_grad_()
     picture = model.picture(z)
     decoded = model.decode(z).detach()
-    expected = 1 / (1 + (-decoded).exp()) if likelihood == "bernoulli" else decoded.clip(0, 1)
+    expected = 1 / (1 + (-decoded).exp()) if likelihood == "bernoulli" else decoded
     torch.testing.assert_close(picture, expected)
     assert not picture.requires_grad
     assert not model.code(images().requires_grad_()).requires_grad
     assert not model.reconstruct(images()).requires_grad
     assert torch.equal(model.reconstruct(images()), model.picture(model.code(images())))
+
+
+def test_a_gaussian_decoder_draws_data_of_any_range():
+    model, low_and_high = VAE(**SMALL, likelihood="gaussian"), torch.linspace(-9, 40, 20).view(1, 5, 4)
+    with torch.no_grad():
+        model.logits_head.weight.zero_()
+    model.start_at(low_and_high)
+    for pictures in (model.picture(torch.zeros(2, 3)), model.reconstruct(images(2)), model.sample(2)):
+        torch.testing.assert_close(pictures, low_and_high.expand(2, 1, 5, 4))
 
 
 def test_a_reconstruction_is_that_of_the_mean():
@@ -300,14 +303,14 @@ def test_decoding_starts_finite_at_pixels_that_are_always_black_or_white():
     torch.testing.assert_close(bias.sigmoid().view(1, 5, 4), mean, atol=0.002, rtol=0)
 
 
-@pytest.mark.parametrize("shape", [(1,), (20,), (5, 4), (1, 4, 5), (2, 1, 5, 4), ()])
+@pytest.mark.parametrize("shape", [(20,), (1, 4, 5), ()])
 def test_a_mean_image_of_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match=r"mean must be \(1, 5, 4\)"):
         VAE(**SMALL).start_at(torch.zeros(shape))
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-@pytest.mark.parametrize("value", [0.0, 1.0, 1e4, -1e4])
+@pytest.mark.parametrize("value", [1e4, -1e4])
 def test_extreme_images_give_finite_output_and_gradients(kind, value):
     model = kind(likelihood="gaussian", hidden=(32,))
     x = torch.full((1, 1, 28, 28), value, requires_grad=True)
@@ -318,49 +321,31 @@ def test_extreme_images_give_finite_output_and_gradients(kind, value):
 
 
 BAD_SETTINGS = {
-    "no latent": ({"latent": 0}, "latent"),
-    "negative latent": ({"latent": -2}, "latent"),
-    "half a latent": ({"latent": 2.5}, "latent"),
-    "latent as float": ({"latent": 2.0}, "latent"),
-    "latent as text": ({"latent": "2"}, "latent"),
-    "latent is true": ({"latent": True}, "latent"),
-    "latent missing": ({"latent": None}, "latent"),
-    "two latents": ({"latent": (2, 2)}, "latent"),
-    "hidden as number": ({"hidden": 512}, "hidden"),
-    "no hidden": ({"hidden": ()}, "hidden"),
-    "empty hidden": ({"hidden": (512, 0)}, "hidden"),
-    "half a hidden": ({"hidden": (51.2,)}, "hidden"),
-    "hidden as text": ({"hidden": "512"}, "hidden"),
-    "shape as number": ({"shape": 784}, "shape"),
-    "no shape": ({"shape": ()}, "shape"),
-    "empty shape": ({"shape": (1, 0, 28)}, "shape"),
-    "negative shape": ({"shape": (1, -28, 28)}, "shape"),
-    "unknown likelihood": ({"likelihood": "poisson"}, "likelihood"),
-    "capitals": ({"likelihood": "Bernoulli"}, "likelihood"),
-    "likelihood missing": ({"likelihood": None}, "likelihood"),
-    "sigma zero": ({"likelihood": "gaussian", "sigma": 0}, "sigma"),
-    "sigma negative": ({"likelihood": "gaussian", "sigma": -0.5}, "sigma"),
-    "sigma NaN": ({"likelihood": "gaussian", "sigma": math.nan}, "sigma"),
-    "sigma infinite": ({"likelihood": "gaussian", "sigma": math.inf}, "sigma"),
-    "sigma as text": ({"likelihood": "gaussian", "sigma": "0.1"}, "sigma"),
-    "sigma missing": ({"likelihood": "gaussian", "sigma": None}, "sigma"),
+    "no latent": ({"latent": 0}, "latent must be a whole number, at least 1, not 0"),
+    "hidden as number": ({"hidden": 512}, "hidden must be a tuple"),
+    "hidden as text": ({"hidden": "512"}, "hidden must be a tuple"),
+    "no hidden": ({"hidden": ()}, "hidden must be a tuple"),
+    "empty hidden": ({"hidden": (512, 0)}, "hidden must be a tuple"),
+    "empty shape": ({"shape": (1, 0, 28)}, "shape must be a tuple"),
+    "unknown likelihood": ({"likelihood": "poisson"}, "likelihood must be one of"),
+    "likelihood missing": ({"likelihood": None}, "likelihood must be one of"),
+    "sigma zero": ({"likelihood": "gaussian", "sigma": 0}, 'sigma must be a positive number or "learned"'),
+    "sigma as text": ({"likelihood": "gaussian", "sigma": "0.1"}, "sigma must be a positive"),
+    "sigma missing": ({"likelihood": "gaussian", "sigma": None}, "sigma must be a positive"),
     "sigma of a Bernoulli": ({"sigma": 0.5}, "Bernoulli.*no sigma"),
     "learned, of a Bernoulli": ({"sigma": "learned"}, "Bernoulli.*no sigma"),
     "seed negative": ({"seed": -1}, "seed"),
-    "half a seed": ({"seed": 1.5}, "seed"),
-    "seed as word": ({"seed": "one"}, "seed"),
 }
 
 
-@pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.parametrize(("settings", "message"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)
-def test_settings_that_cannot_be_are_refused(kind, settings, message):
+def test_settings_that_cannot_be_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        kind(**settings)
+        VAE(**settings)
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-@pytest.mark.parametrize("shape", [(1, 5, 4), (6, 5, 4), (6, 20), (6, 1, 4, 5), (6, 3, 5, 4), ()])
+@pytest.mark.parametrize("shape", [(1, 5, 4), (6, 20), (6, 1, 4, 5), ()])
 def test_images_of_another_shape_are_refused(kind, shape):
     model = kind(**SMALL)
     for call in (model, model.encode, model.code, model.reconstruct):
@@ -368,22 +353,50 @@ def test_images_of_another_shape_are_refused(kind, shape):
             call(torch.zeros(shape))
 
 
-@pytest.mark.parametrize("kind", CLASSES)
-@pytest.mark.parametrize("shape", [(3,), (6, 2), (6, 4), (2, 6, 3), ()])
-def test_codes_of_another_shape_are_refused(kind, shape):
-    model = kind(**SMALL)
+@pytest.mark.parametrize("shape", [(3,), (6, 2), (2, 6, 3), ()])
+def test_codes_of_another_shape_are_refused(shape):
+    model = VAE(**SMALL)
     for call in (model.decode, model.picture):
         with pytest.raises(ValueError, match=r"z must be \(B, 3\)"):
             call(torch.zeros(shape))
 
 
-@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool, torch.float64])
-def test_images_of_another_type_are_refused(dtype):
-    with pytest.raises(TypeError, match=rf"x must be torch.float32.*{dtype}"):
-        VAE(**SMALL)(torch.zeros(6, 1, 5, 4).to(dtype))
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float64])
+def test_images_and_codes_of_another_type_are_refused(dtype):
+    model, x, z = VAE(**SMALL), torch.zeros(6, 1, 5, 4).to(dtype), torch.zeros(6, 3).to(dtype)
+    for call in (model, model.encode, model.code, model.reconstruct):
+        with pytest.raises(TypeError, match=rf"x must be torch.float32, as the model's .* is {dtype}"):
+            call(x)
+    for call in (model.decode, model.picture):
+        with pytest.raises(TypeError, match=rf"z must be torch.float32, as the model's .* is {dtype}"):
+            call(z)
 
 
-@pytest.mark.parametrize("shape", [(1, 3), (6, 1), (3,), (6, 4)])
+@pytest.mark.parametrize("kind", CLASSES)
+def test_what_is_no_tensor_is_refused_with_how_to_write_it(kind):
+    model, x, z = kind(**SMALL), images().numpy(), np.zeros((6, 3), np.float32)
+    for call in (model, model.encode, model.code, model.reconstruct):
+        with pytest.raises(
+            TypeError, match=r"x must be a tensor, not a NumPy array; write torch.from_numpy\(x"
+        ):
+            call(x)
+    for call in (model.decode, model.picture):
+        with pytest.raises(
+            TypeError, match=r"z must be a tensor, not a NumPy array; write torch.from_numpy\(z"
+        ):
+            call(z)
+    with pytest.raises(TypeError, match=r"mean must be a tensor, not a NumPy array"):
+        model.start_at(x[0])
+
+
+def test_under_autocast_codes_of_its_types_are_decoded():
+    for model in (Autoencoder(**SMALL), VAE(**SMALL)):
+        with torch.autocast("cpu", torch.bfloat16):
+            assert model(images()).logits.isfinite().all()
+            assert model.decode(torch.zeros(2, 3, dtype=torch.bfloat16)).isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (6, 4)])
 def test_noise_of_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match="eps"):
         VAE(**SMALL)(images(), torch.zeros(shape))
@@ -395,8 +408,8 @@ STORED = [
     (Autoencoder, {}),
     (VAE, {}),
     (VAE, {"hidden": [7, 5], "seed": 9}),
-    (VAE, {"likelihood": "gaussian", "sigma": 0.1}),
-    (VAE, {"likelihood": "gaussian", "sigma": np.float64(0.1)}),
+    (VAE, {"latent": np.int64(3), "hidden": [np.int32(7)], "seed": np.int64(9)}),
+    (VAE, {"likelihood": "gaussian", "sigma": np.float32(0.1)}),
     (VAE, {"likelihood": "gaussian", "sigma": "learned"}),
 ]
 
@@ -451,12 +464,119 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
         save_model(VAE(**SMALL), tmp_path / "file" / "model.pt")
 
 
-class Mine(VAE):
-    """A learner's own model, which load_model could not build."""
+class Deeper(VAE):
+    """A learner's own model: one more layer, and how wide it is."""
+
+    def __init__(self, width=4, **settings):
+        super().__init__(**settings)
+        self.settings["width"] = width
+        self.wide = nn.Sequential(nn.Linear(self.latent, width), nn.ReLU(), nn.Linear(width, self.latent))
+
+    def decode(self, z):
+        return super().decode(z + self.wide(z))
 
 
-@pytest.mark.parametrize("model", [Mine(**SMALL), nn.Linear(2, 2), VAE, None, VAE(**SMALL).state_dict()])
-def test_what_could_not_be_loaded_is_not_saved(model, tmp_path):
+class Forgetful(VAE):
+    """One that does not keep what it was built with."""
+
+    def __init__(self, scale=1.0, **settings):
+        super().__init__(**settings)
+        self.scale = scale
+
+
+class Fixed(VAE):
+    """One that takes no settings."""
+
+    def __init__(self):
+        super().__init__(**SMALL)
+
+
+def test_a_class_made_from_a_vae_comes_back_where_the_class_is_given(tmp_path):
+    model, path = Deeper(width=5, **SMALL), tmp_path / "model.pt"
+    before = torch.get_rng_state()
+    save_model(model, path)
+    again = load_model(path, "cpu", kind=Deeper)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert type(again) is Deeper
+    assert same_weights(again, model)
+    assert torch.equal(again.picture(torch.ones(2, 3)), model.picture(torch.ones(2, 3)))
+    with pytest.raises(ValueError, match=r"holds a Deeper; pass its class, load_model\(path, kind=Deeper\)"):
+        load_model(path, "cpu")
+    for other in (VAE, Fixed):
+        with pytest.raises(ValueError, match=f"holds a Deeper, not a {other.__name__}"):
+            load_model(path, "cpu", kind=other)
+    for other in ("Deeper", nn.Linear):
+        with pytest.raises(TypeError, match="kind must be a class made from an Autoencoder or a VAE"):
+            load_model(path, "cpu", kind=other)
+
+
+def test_a_class_of_the_same_name_as_ours_is_not_taken_for_ours(tmp_path):
+    theirs = type("VAE", (Deeper,), {})
+    save_model(theirs(**SMALL), tmp_path / "theirs.pt")
+    with pytest.raises(ValueError, match="holds a VAE; pass its class"):
+        load_model(tmp_path / "theirs.pt", "cpu")
+    save_model(VAE(**SMALL), tmp_path / "ours.pt")
+    with pytest.raises(ValueError, match="holds a VAE, not a VAE; pass the class that was saved"):
+        load_model(tmp_path / "ours.pt", "cpu", kind=theirs)
+
+
+def with_change(change):
+    model = VAE(**SMALL)
+    change(model)
+    return model
+
+
+CHANGED = {
+    "an activation": (
+        with_change(lambda m: m.set_submodule("encoder.1", nn.ReLU())),
+        r"encoder.1 of this VAE is ReLU\(\), but would be SiLU\(\) after loading",
+    ),
+    "a layer put in": (
+        with_change(lambda m: m.decoder.insert(2, nn.Dropout(0.5))),
+        r"decoder.2 .* is Dropout",
+    ),
+    "a layer added": (with_change(lambda m: m.add_module("more", nn.Tanh())), "more of .* would be missing"),
+    "a layer taken away": (with_change(lambda m: m.encoder.__delitem__(3)), "encoder.3 of .* is missing"),
+    "the width of a layer": (
+        with_change(lambda m: m.set_submodule("mu_head", nn.Linear(8, 3, bias=False))),
+        "mu_head of .*bias=False.*bias=True",
+    ),
+    "the likelihood": (with_change(lambda m: setattr(m, "likelihood", "gaussian")), "likelihood of this VAE"),
+    "what is learned": (
+        with_change(
+            lambda m: (delattr(m, "log_sigma"), setattr(m, "log_sigma", nn.Parameter(torch.ones(()))))
+        ),
+        "log_sigma of this VAE is weights",
+    ),
+    "a setting forgotten": (Forgetful(2.0, **SMALL), r"lack scale, .* self.settings\['scale'\] = scale"),
+    "no settings taken": (Fixed(), "A Fixed cannot be built from its settings"),
+    "a setting with code": (
+        with_change(lambda m: m.settings.update(shape=torch.ones(2))),
+        r"settings\['shape'\] .* holds no code",
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "message"), CHANGED.values(), ids=CHANGED)
+def test_a_model_that_its_settings_do_not_build_is_refused(model, message, tmp_path):
+    with pytest.raises(ValueError, match=message) as caught:
+        save_model(model, tmp_path / "new" / "model.pt")
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_in_float64_comes_back_bit_for_bit(tmp_path):
+    model = VAE(**SMALL).double()
+    with torch.no_grad():
+        model.logits_head.bias.fill_(1 / 3)
+    save_model(model, tmp_path / "model.pt")
+    again = load_model(tmp_path / "model.pt", "cpu")
+    assert again.logits_head.bias.dtype == torch.float64
+    assert same_weights(again, model)
+
+
+@pytest.mark.parametrize("model", [nn.Linear(2, 2), VAE, None, VAE(**SMALL).state_dict()])
+def test_what_is_no_model_is_not_saved(model, tmp_path):
     with pytest.raises(TypeError, match="Only an Autoencoder or a VAE is saved"):
         save_model(model, tmp_path / "model.pt")
     assert list(tmp_path.iterdir()) == []
@@ -476,7 +596,7 @@ def assert_refused(path, message="not a model saved by vae_lessons"):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kept", [0, 1, 4, 100, 0.25, 0.5, 0.9, -1000, -22, -1])
+@pytest.mark.parametrize("kept", [0, 100, 0.5, -1])
 def test_a_file_that_is_cut_off_is_refused(saved, kept):
     content, path = saved
     path.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
@@ -518,8 +638,6 @@ def test_a_file_of_something_else_is_refused(content, tmp_path):
 
 FOREIGN = {
     "tensor": torch.zeros(3),
-    "list": [1, 2],
-    "nothing": None,
     "dict": {"a": 1},
     "state_dict": VAE(**SMALL).state_dict(),
     "whole model": VAE(**SMALL),

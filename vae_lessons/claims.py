@@ -4,26 +4,38 @@ import json
 import math
 import os
 
+from vae_lessons.settings import finite_number, plain, said
+
 
 def claim(what, value, above=None, below=None):
     """Assert a measured claim, number -> str to show, with the number and its bound.
 
     `value` must be greater than `above` and less than `below`, whichever is given. Raises
-    AssertionError with the same words if it is not, so that a lesson's claim fails with the lesson.
+    AssertionError with the same words if it is not, so that a lesson's claim fails with the lesson, or
+    if it is NaN or infinite. Raises ValueError on a value or bound that is no number, or without a bound.
     Where the environment variable VAE_LESSONS_CLAIMS names a file, a JSON line is added to it.
     """
-    value = float(value)
+    number = plain(value)
+    if type(number) not in (int, float):
+        raise ValueError(f"{what}: a claim is about one number, not {said(value)}.")
     if above is None and below is None:
         raise ValueError("A claim needs a bound: above=, below= or both.")
+    value = float(number)
+    above, below = (
+        bound if bound is None else finite_number(side, bound)
+        for side, bound in (("above", above), ("below", below))
+    )
     low, high = -math.inf if above is None else above, math.inf if below is None else below
     sides = [
         f"{side} {bound:.4g}" for side, bound in (("above", above), ("below", below)) if bound is not None
     ]
-    said = f"{what}: {value:.4g}, {' and '.join(sides)}"
+    line = f"{what}: {value:.4g}, {' and '.join(sides)}"
     if path := os.environ.get("VAE_LESSONS_CLAIMS"):
         with open(path, "a") as file:
             row = {"what": what, "value": value, "above": above, "below": below}
             file.write(json.dumps(row) + "\n")
+    if not math.isfinite(value):
+        raise AssertionError(f"This claim does not hold here: {what}: the value is not finite, but {value}.")
     if not low < value < high:
-        raise AssertionError(f"This claim does not hold here: {said}.")
-    return said
+        raise AssertionError(f"This claim does not hold here: {line}.")
+    return line

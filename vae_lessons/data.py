@@ -1,5 +1,6 @@
 """A name -> images (N, 1, 28, 28) in [0, 1], labels and factors, on a device."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -14,13 +15,17 @@ import torch
 from torch import Tensor
 
 from vae_lessons import handwriting
-from vae_lessons.files import written_whole
+from vae_lessons.files import folder_made, written_whole
 from vae_lessons.handwriting import Factors
-from vae_lessons.runtime import resolve_device
+from vae_lessons.runtime import resolve_device, resolve_seed
+from vae_lessons.settings import tensor, whole_number
 
 TRAIN, TEST = 18_000, 2_000  # images of the built-in digits
 TORCHVISION = {"mnist": "MNIST", "fashion": "FashionMNIST"}
 NAMES = ("digits", *TORCHVISION)
+FILES = (
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,19 +42,19 @@ class Split:
     factors: Factors | None = None
 
     def __post_init__(self):
-        pixels = self.pixels
-        if not isinstance(pixels, Tensor) or not (pixels.dtype == torch.uint8 or pixels.is_floating_point()):
-            kind = getattr(pixels, "dtype", type(pixels).__name__)
-            raise TypeError(f"pixels must be a tensor of uint8 or floating point, not {kind}.")
+        pixels = tensor("pixels", self.pixels)
+        if pixels.dtype != torch.uint8 and not pixels.is_floating_point():
+            raise TypeError(
+                f"pixels must be uint8, 0 to 255, or floating point, not {pixels.dtype}; "
+                "write pixels.to(torch.uint8) or pixels.float()."
+            )
         if pixels.ndim < 2 or len(pixels) == 0:
             raise ValueError(f"pixels must be (N, ...), N at least 1, not {tuple(pixels.shape)}.")
         if pixels.is_floating_point() and not pixels.isfinite().all():
             raise ValueError("pixels must be finite numbers, but some are NaN or infinite.")
         for name, values in (("y", [self.y]), ("factors", self.factors or [])):
             for value in values:
-                if not isinstance(value, Tensor | None):
-                    raise TypeError(f"{name} must be of tensors, not {type(value).__name__}.")
-                if value is not None and value.shape[:1] != pixels.shape[:1]:
+                if value is not None and tensor(name, value).shape[:1] != pixels.shape[:1]:
                     raise ValueError(f"{name} of shape {tuple(value.shape)} is not for {len(pixels)} images.")
 
     def __len__(self):
@@ -57,15 +62,18 @@ class Split:
 
     @property
     def x(self):
-        """All images, (N, ...) floating point, those stored as uint8 in [0, 1]."""
+        """A copy of all images, (N, ...) floating point, those stored as uint8 in [0, 1]."""
         return self.batch(slice(None))
 
     def batch(self, index):
-        """The images at an index tensor, of numbers from 0 on, or a slice, (B, ...) floating point."""
+        """A copy of the images at an index tensor, from 0 on, or a slice, (B, ...) floating point."""
         rows = isinstance(index, Tensor) and index.dtype == torch.int64 and index.device == self.pixels.device
         # index_select copies whole images, where [] goes pixel by pixel: 60 us instead of 200 for 128
-        pixels = self.pixels.index_select(0, index) if rows and index.ndim == 1 else self.pixels[index]
-        return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels
+        rows = rows and index.ndim == 1
+        pixels = self.pixels.index_select(0, index) if rows else self.pixels[index]
+        if pixels.dtype == torch.uint8:
+            return pixels.float().div_(255)
+        return pixels if rows else pixels.clone()
 
     def mean(self):
         """The mean image, (...) floating point, as `x.mean(0)` without the memory for x."""
@@ -82,7 +90,7 @@ class Split:
 
     def first(self, n):
         """The first n images, or all where there are fewer."""
-        return self.at(slice(n))
+        return self.at(slice(whole_number("n", n)))
 
     def choose(self, n, seed=0):
         """n images chosen at random, always the same ones; all, in their order, where there are fewer.
@@ -90,9 +98,9 @@ class Split:
         The first images of a set need not be like the rest: in MNIST's test set the first half is
         neater handwriting than the second (LeCun et al. 1998).
         """
-        if n >= len(self):
+        if whole_number("n", n) >= len(self):
             return self
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(resolve_seed(seed)))
         return self.at(order[:n].to(self.pixels.device))
 
     def to(self, device):
@@ -102,12 +110,28 @@ class Split:
         return Split(self.pixels.to(device), y, factors)
 
 
-class Data(NamedTuple):
-    """A training set and a test set, each a Split."""
-
+class _Fields(NamedTuple):
     train: Split
     test: Split
-    name: str = "data"
+    name: str
+
+
+class Data(_Fields):
+    """A training set and a test set, each a Split: train, test and a name.
+
+    Raises TypeError if one of them is no Split.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, train, test, name="data"):
+        for part, split in (("train", train), ("test", test)):
+            if not isinstance(split, Split):
+                raise TypeError(
+                    f"Data takes two Splits, Data(Split(train), Split(test)), but {part} is a "
+                    f"{type(split).__name__}."
+                )
+        return super().__new__(cls, train, test, name)
 
     def to(self, device):
         """The same data on a device."""
@@ -129,8 +153,8 @@ def load(name=None, train=None, test=None, device="cpu", folder=None):
     if name not in NAMES:
         raise ValueError(f"{where} must be one of {', '.join(NAMES)}, not {name!r}.")
     for word, count in (("train", train), ("test", test)):
-        if count is not None and (type(count) is not int or count < 1):
-            raise ValueError(f"{word} must be a whole number of images, at least 1, not {count!r}.")
+        if count is not None:
+            whole_number(word, count)
     device = resolve_device(device)
     if name == "digits":
         splits = _digits()
@@ -174,15 +198,9 @@ def _read_digits(path):
 
 
 def _keep_digits(path, arrays):
-    """Write the cache file and remove those of older versions; without a cache it works as well."""
-    try:
-        with written_whole(path) as file:
-            np.savez(file, pixels=arrays[0], y=arrays[1], factors=arrays[2])
-        for old in path.parent.glob("digits-*.npz"):
-            if old != path:
-                old.unlink(missing_ok=True)
-    except OSError:
-        pass
+    """Write the cache file, beside those of other versions; without a cache it works as well."""
+    with contextlib.suppress(OSError), written_whole(path) as file:
+        np.savez(file, pixels=arrays[0], y=arrays[1], factors=arrays[2])
 
 
 def _torchvision(name, folder, train):
@@ -222,8 +240,7 @@ def _download(dataset, raw):
     that is cut off, or two at once, would leave half a file.
     """
     try:
-        raw.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=raw) as temporary:
+        with folder_made(raw), tempfile.TemporaryDirectory(prefix=".download-", dir=raw) as temporary:
             fresh = Path(temporary) / dataset.__name__ / "raw"
             fresh.mkdir(parents=True)
             for archive in raw.glob("*.gz"):
@@ -234,9 +251,17 @@ def _download(dataset, raw):
     except Exception as error:
         raise RuntimeError(
             f"There is no whole {dataset.__name__} in {raw}, and it could not be downloaded "
-            f"({_reason(error)}); connect to the network, put its files into that folder, "
-            'or use load("digits").'
+            f'({_reason(error)}); connect to the network, {_by_hand(raw)}, or use load("digits").'
         ) from None
+
+
+def _by_hand(raw):
+    """Which files to put where, and which lie nearby that are named otherwise, or elsewhere."""
+    names = [spelling for name in FILES for spelling in (name.replace("-idx", ".idx"), name)]
+    near = (above / name for above in (raw, raw.parent, raw.parent.parent) for name in names)
+    found = next((path for path in near if path.is_file() and path not in (raw / n for n in FILES)), None)
+    other = f" under these names (there is {found})" if found else ""
+    return f"put its four files, {', '.join(FILES)}, into that folder{other}"
 
 
 def _import_datasets():

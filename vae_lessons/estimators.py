@@ -5,13 +5,13 @@ number for each, (K,), from that sample alone. The mean over K estimates the gra
 over K tells how well (lesson 04).
 """
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from vae_lessons.gaussian import reparameterize
+from vae_lessons.settings import finite_number, tensor, whole_number
 
 
 class Gradients(NamedTuple):
@@ -31,8 +31,8 @@ def score_function_gradient(f, mu, log_var, samples, baseline=0.0, generator=Non
     a number, or "others", the mean of f over the other K - 1 samples. Raises TypeError or ValueError on
     shapes, samples or a baseline that cannot be. (Williams 1992; Mnih & Rezende 2016)
     """
-    _check(f, mu, log_var, samples)
-    _check_baseline(baseline, samples)
+    samples = _check(f, mu, log_var, samples)
+    baseline = _check_baseline(baseline, samples)
     with torch.no_grad():
         sigma = torch.exp(log_var / 2)
         eps = torch.randn(samples, len(mu), generator=generator, device=mu.device, dtype=mu.dtype)
@@ -53,7 +53,7 @@ def reparameterized_gradient(f, mu, log_var, samples, generator=None):
     TypeError or ValueError on shapes or samples that cannot be, and where f(z) is cut off from z.
     (Kingma & Welling 2014; Mohamed et al. 2020)
     """
-    _check(f, mu, log_var, samples)
+    samples = _check(f, mu, log_var, samples)
     with torch.enable_grad():
         rows = [t.detach().expand(samples, -1).clone().requires_grad_() for t in (mu, log_var)]
         value = _value(f, reparameterize(*rows, generator=generator))
@@ -77,20 +77,18 @@ def _check(f, mu, log_var, samples):
     if not callable(f):
         raise TypeError(f"f must be a function of z, not {type(f).__name__}.")
     for name, value in (("mu", mu), ("log_var", log_var)):
-        if not isinstance(value, Tensor) or not value.is_floating_point():
-            kind = getattr(value, "dtype", type(value).__name__)
-            raise TypeError(f"{name} must be a tensor of floating point, not {kind}.")
+        if not tensor(name, value).is_floating_point():
+            raise TypeError(f"{name} must be a tensor of floating point, not {value.dtype}.")
     if mu.ndim != 1 or mu.shape != log_var.shape:
         raise ValueError(
             f"mu and log_var must both be (L,), but they are {tuple(mu.shape)} and {tuple(log_var.shape)}."
         )
-    if type(samples) is not int or samples < 1:
-        raise ValueError(f"samples must be a whole number, at least 1, not {samples!r}.")
+    return whole_number("samples", samples)
 
 
 def _check_baseline(baseline, samples):
-    number = isinstance(baseline, (int, float)) and math.isfinite(baseline)
-    if not number and baseline != "others":
-        raise ValueError(f'baseline must be a number or "others", not {baseline!r}.')
-    if baseline == "others" and samples < 2:
+    if not isinstance(baseline, str) or baseline != "others":
+        return finite_number("baseline", baseline, 'a number or "others"')
+    if samples < 2:
         raise ValueError('baseline="others" needs two samples at least, but samples is 1.')
+    return baseline

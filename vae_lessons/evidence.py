@@ -12,6 +12,8 @@ from torch import Tensor
 
 from vae_lessons.gaussian import log_density_full, reparameterize
 from vae_lessons.losses import bernoulli_nll, gaussian_nll
+from vae_lessons.runtime import resolve_seed
+from vae_lessons.settings import positive_number, tensor, whole_number
 
 
 class Cloud(NamedTuple):
@@ -36,7 +38,7 @@ class LinearGaussian:
         self.b = torch.as_tensor([0.0] * pixels if b is None else b, dtype=torch.float64)
         if self.b.shape != (pixels,):
             raise ValueError(f"b must be ({pixels},), as W has {pixels} rows, not {tuple(self.b.shape)}.")
-        self.sigma_x = _positive("sigma_x", sigma_x)
+        self.sigma_x = float(positive_number("sigma_x", sigma_x))
 
     @classmethod
     def random(cls, latent=2, pixels=6, sigma_x=0.5, seed=0):
@@ -44,9 +46,9 @@ class LinearGaussian:
 
         Raises ValueError unless latent is a whole number from 1 to pixels.
         """
-        if type(latent) is not int or type(pixels) is not int or not 1 <= latent <= pixels:
-            raise ValueError(f"latent must be a whole number from 1 to pixels = {pixels!r}, not {latent!r}.")
-        noise = _normal(pixels, latent + 1, torch.Generator().manual_seed(seed))
+        pixels = whole_number("pixels", pixels)
+        latent = whole_number("latent", latent, at_most=pixels)
+        noise = _normal(pixels, latent + 1, torch.Generator().manual_seed(resolve_seed(seed)))
         W = torch.linalg.qr(noise[:, 1:]).Q * torch.linspace(1, 2, latent, dtype=torch.float64)
         return cls(W, noise[:, 0], sigma_x)
 
@@ -118,7 +120,7 @@ class Curve:
         if likelihood not in ("gaussian", "bernoulli"):
             raise ValueError(f'likelihood must be "gaussian" or "bernoulli", not {likelihood!r}.')
         self.decode, self.likelihood = decode, likelihood
-        self.sigma_x = _positive("sigma_x", sigma_x)
+        self.sigma_x = float(positive_number("sigma_x", sigma_x))
 
     def sample(self, n, generator=None):
         """n images, each from a z of its own, int -> (n, D). Raises ValueError if n is no count."""
@@ -196,9 +198,9 @@ def measure(elbo, world=None, steps=600, seed=0, batch=256, images=2_000, sample
     also give its mean, (). Raises TypeError or ValueError if it gives no such tensor, or has no gradient.
     """
     world = LinearGaussian.random() if world is None else world
-    if type(steps) is not int or steps < 1:
-        raise ValueError(f"steps must be a whole number, at least 1, not {steps!r}.")
-    generator = torch.Generator().manual_seed(seed)
+    steps, samples = whole_number("steps", steps), whole_number("samples", samples)
+    batch, images = whole_number("batch", batch), whole_number("images", images, 2)
+    generator = torch.Generator().manual_seed(resolve_seed(seed))
     x = world.sample(images, generator)
     sizes = (x.shape[1], world.latent), (world.latent,), (world.latent,)
     A, c, log_var = weights = [torch.zeros(size).double().requires_grad_() for size in sizes]
@@ -234,18 +236,10 @@ def _checked(claimed, images):
 
 
 def _rows(name, t, columns):
-    if t.ndim != 2 or t.shape[1] != columns:
+    if tensor(name, t).ndim != 2 or t.shape[1] != columns:
         raise ValueError(f"{name} must be (B, {columns}), but it is {tuple(t.shape)}.")
     return t
 
 
 def _normal(n, columns, generator=None):
-    if type(n) is not int or n < 1:
-        raise ValueError(f"n must be a whole number of images, at least 1, not {n!r}.")
-    return torch.randn(n, columns, generator=generator, dtype=torch.float64)
-
-
-def _positive(name, value):
-    if not (isinstance(value, (int, float)) and 0 < value < math.inf):
-        raise ValueError(f"{name} must be a positive number, not {value!r}.")
-    return float(value)
+    return torch.randn(whole_number("n", n), columns, generator=generator, dtype=torch.float64)

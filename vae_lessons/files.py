@@ -2,8 +2,26 @@
 
 import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+
+@contextmanager
+def folder_made(path):
+    """A folder that is there, with those above it, made where they were missing.
+
+    If what is done in it fails, those that were made for it and are empty go again.
+    Raises OSError where it cannot be made.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with suppress(OSError):  # some other file lies there by now
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 @contextmanager
@@ -15,14 +33,14 @@ def written_whole(path):
     Raises OSError where the folder cannot be made or written; then nothing is left behind.
     """
     path = Path(os.path.realpath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with open(temporary, "xb") as file:  # not mkstemp, whose files only their owner may read
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with folder_made(path.parent):
+        try:
+            with open(temporary, "xb") as file:  # not mkstemp, whose files only their owner may read
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise

@@ -8,6 +8,8 @@ import math
 
 import torch
 
+from vae_lessons.settings import tensor, whole_number
+
 
 def reparameterize(mu, log_var, eps=None, generator=None):
     """A sample of N(mu, exp(log_var)), (B, L), (B, L) -> (B, L), through which gradients reach both.
@@ -15,7 +17,8 @@ def reparameterize(mu, log_var, eps=None, generator=None):
     z = mu + sigma * eps,  sigma = exp(log_var / 2),  eps ~ N(0, I)
 
     so that dz/dmu = 1 and dz/dsigma = eps. `eps` (B, L) is drawn, from `generator` if given, unless
-    it is passed in. Raises ValueError if the shapes differ. (Kingma & Welling 2014; Rezende et al. 2014)
+    it is passed in. Raises ValueError if the shapes differ, TypeError on what is no tensor.
+    (Kingma & Welling 2014; Rezende et al. 2014)
     """
     _same_shape(mu=mu, log_var=log_var)
     if eps is None:
@@ -68,8 +71,7 @@ def sample_cloud(n, mean, covariance, generator=None):
     Raises TypeError or ValueError if n is no count, the shapes do not fit, or covariance is not symmetric
     and positive definite. (Gentle 2003, Random Number Generation and Monte Carlo Methods)
     """
-    if type(n) is not int or n < 1:
-        raise ValueError(f"n must be a whole number of draws, at least 1, not {n!r}.")
+    n = whole_number("n", n)
     _floating(mean=mean, covariance=covariance)
     a = _cholesky(mean, covariance)
     eps = torch.randn(n, len(mean), generator=generator, device=mean.device, dtype=mean.dtype)
@@ -131,18 +133,19 @@ def _log_det(a):
 
 def _floating(**tensors):
     for name, value in tensors.items():
-        kind = getattr(value, "dtype", type(value).__name__)
-        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
-            raise TypeError(f"{name} must be a tensor of floating point, not {kind}.")
+        if not tensor(name, value).is_floating_point():
+            raise TypeError(f"{name} must be a tensor of floating point, not {value.dtype}.")
         first, wanted = next((other, t.dtype) for other, t in tensors.items())
-        if kind != wanted:
-            raise TypeError(f"{first} and {name} must be of one type, but they are {wanted} and {kind}.")
+        if value.dtype != wanted:
+            raise TypeError(
+                f"{first} and {name} must be of one type, but they are {wanted} and {value.dtype}."
+            )
 
 
 def _same_shape(**tensors):
-    first, *others = (tensor.shape for tensor in tensors.values())
+    first, *others = (tensor(name, value).shape for name, value in tensors.items())
     if any(shape != first for shape in others):
-        said = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
+        said = ", ".join(f"{name} {tuple(value.shape)}" for name, value in tensors.items())
         raise ValueError(f"All must have one shape, (B, L), but they have: {said}.")
     if not first:
         raise ValueError(f"{next(iter(tensors))} must have at least one dimension, but it is a scalar.")

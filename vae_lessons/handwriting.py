@@ -11,6 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vae_lessons.runtime import resolve_seed
+from vae_lessons.settings import whole_number
+
 SIZE = 28  # pixels a side
 BOX = 20  # the longer side of the digit, pen included, in pixels
 POINTS = 96  # points along the strokes of one digit
@@ -112,11 +115,10 @@ def draw(n, seed=0):
     """Draw n digits, int -> uint8 pixels (N, 1, 28, 28), labels (N,) int64, Factors of (N,).
 
     Classes are equally likely and in random order. The same n and seed give the same images.
-    Raises ValueError if n is not a positive whole number.
+    Raises ValueError if n is not a positive whole number, or seed none.
     """
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"n must be a whole number of images, at least 1, but it is {n!r}.")
-    generator = torch.Generator().manual_seed(seed)
+    n = whole_number("n", n)
+    generator = torch.Generator().manual_seed(resolve_seed(seed))
     weights = torch.tensor([share for _, share, _ in TEMPLATES])
     template = torch.multinomial(weights, n, replacement=True, generator=generator)
     labels = torch.tensor([digit for digit, _, _ in TEMPLATES])[template]

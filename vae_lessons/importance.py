@@ -7,6 +7,7 @@ import torch
 from vae_lessons.gaussian import log_density, reparameterize
 from vae_lessons.losses import check_pixels, nll_of
 from vae_lessons.runtime import progress_bar, resolve_seed
+from vae_lessons.settings import tensor, whole_number
 
 ROWS = 4096  # decoded pictures in memory at once
 
@@ -20,8 +21,8 @@ def importance_bound(nll, x, mu, log_var, samples=5_000, generator=None):
     and their z, (R, ...), (R, L), and gives -log p(x|z), (R,). Samples are added up as they come, a few
     thousand pictures at a time. Raises ValueError on shapes or samples that cannot be. (Burda et al. 2016)
     """
-    _check_samples(samples)
-    if mu.ndim != 2 or len(mu) != len(x):
+    samples = whole_number("samples", samples)
+    if tensor("mu", mu).ndim != 2 or len(mu) != len(x):
         raise ValueError(f"mu must be ({len(x)}, L), as x has {len(x)} images, but it is {tuple(mu.shape)}.")
     at_once = max(1, ROWS // len(x))
     total = mu.new_full((len(x),), -math.inf)
@@ -52,7 +53,8 @@ def evaluate_importance(model, split, samples=5_000, seed=None, batch=64, progre
     `samples`. The same seed gives the same numbers. Raises ValueError or TypeError on a setting or
     data that cannot be, or a model without q(z|x). (Burda et al. 2016; Kingma & Welling 2014, appendix D)
     """
-    _check(model, split, samples, batch)
+    _check(model, split)
+    samples, batch = whole_number("samples", samples), whole_number("batch", batch)
     generator = torch.Generator(model.device).manual_seed(resolve_seed(seed))
     was_training, found = model.training, []
     model.eval()
@@ -71,16 +73,8 @@ def _nll_under(model):
     return lambda x, z: nll_of(model, x, model.decode(z))
 
 
-def _check(model, split, samples, batch):
-    _check_samples(samples)
+def _check(model, split):
     if not hasattr(model, "log_var_head"):
         raise TypeError(f"model must be a VAE, which has a q(z|x), not a {type(model).__name__}.")
     if not hasattr(split, "pixels"):
         raise TypeError(f"split must be a Split, such as data.test, not a {type(split).__name__}.")
-    if type(batch) is not int or batch < 1:
-        raise ValueError(f"batch must be a whole number, at least 1, not {batch!r}.")
-
-
-def _check_samples(samples):
-    if type(samples) is not int or samples < 1:
-        raise ValueError(f"samples must be a whole number, at least 1, not {samples!r}.")

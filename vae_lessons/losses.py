@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from vae_lessons.gaussian import kl_standard_normal
+from vae_lessons.settings import number_at_least, positive_number, tensor, whole_number
 
 
 def autoencoder_loss(x, x_hat):
@@ -15,7 +16,7 @@ def autoencoder_loss(x, x_hat):
 
     Raises ValueError if the shapes differ. (Hinton & Salakhutdinov 2006)
     """
-    _same_shape(x, x_hat)
+    _same_shape(x, x_hat, "x_hat")
     return _per_image((x - x_hat) ** 2).mean()
 
 
@@ -28,7 +29,7 @@ def bernoulli_nll(x, logits):
     (lesson 08). Raises ValueError if the shapes differ or a pixel is outside [0, 1], TypeError if
     pixels are not floating point. (Kingma & Welling 2014, appendix C.1)
     """
-    _same_shape(x, logits)
+    _same_shape(x, logits, "logits")
     check_pixels(x)
     return _per_image(_bernoulli(x, logits))
 
@@ -42,10 +43,12 @@ def gaussian_nll(x, mean, sigma=1.0):
     density may exceed 1. Raises ValueError if the shapes differ, a pixel is NaN or sigma is not one
     positive number. (Kingma & Welling 2014, appendix C.2)
     """
-    _same_shape(x, mean)
+    _same_shape(x, mean, "mean")
+    if not isinstance(sigma, torch.Tensor):
+        sigma = positive_number("sigma", sigma)
     sigma = torch.as_tensor(sigma, dtype=mean.dtype, device=mean.device).squeeze()
     if sigma.ndim > 0 or not 0 < sigma < math.inf:
-        raise ValueError(f"sigma must be one positive number, but it is {sigma.tolist()}.")
+        raise ValueError(f"sigma must be a positive number, not {sigma.tolist()}.")
     if not x.isfinite().all():
         raise ValueError("x must be finite numbers, but some are NaN or infinite.")
     return _per_image(_gaussian(x, mean, sigma.log()))
@@ -82,8 +85,7 @@ def vae_loss(x, logits, mu, log_var, beta=1.0):
     x and logits are (B, ...), mu and log_var (B, L). Raises like `elbo`, and ValueError if beta is
     not a number that is at least 0. (Higgins et al. 2017)
     """
-    if not 0 <= beta < math.inf:
-        raise ValueError(f"beta must be a number, 0 or more, but it is {beta!r}.")
+    beta = number_at_least("beta", beta)
     nll, kl = _parts(x, logits, mu, log_var)
     return (nll + beta * kl).mean()
 
@@ -95,13 +97,10 @@ def beta_schedule(beta, steps):
     lambda t: min(1, t / 0.3), which reaches 1 after 30 % of the steps. Raises ValueError if a
     weight is not a number that is at least 0. (Bowman et al. 2016; Sonderby et al. 2016)
     """
-    varies = callable(beta)
-    weights = [beta(i / max(steps - 1, 1)) if varies else beta for i in range(steps)]
-    for i, weight in enumerate(weights):
-        if not (isinstance(weight, (int, float)) and 0 <= weight < math.inf):
-            where = f" at step {i + 1} of {steps}" if varies else ""
-            raise ValueError(f"beta must be a number, 0 or more, not {weight!r}{where}.")
-    return weights
+    if not callable(beta):
+        return [number_at_least("beta", beta)] * steps
+    shares = (i / max(steps - 1, 1) for i in range(steps))
+    return [number_at_least(f"beta at step {i} of {steps}", beta(t)) for i, t in enumerate(shares, start=1)]
 
 
 def free_bits_kl(mu, log_var, floor):
@@ -112,8 +111,7 @@ def free_bits_kl(mu, log_var, floor):
     A dimension below the floor has no gradient, so nothing drives it to say less. Raises ValueError
     if the shapes differ or floor is not a number that is at least 0. (Kingma et al. 2016, section 2.4)
     """
-    if not 0 <= floor < math.inf:
-        raise ValueError(f"floor must be a number of nats, 0 or more, but it is {floor!r}.")
+    floor = number_at_least("floor", floor)
     each = kl_standard_normal(mu.unsqueeze(-1), log_var.unsqueeze(-1))  # (B, L)
     return each.mean(0).clamp(min=floor).sum()
 
@@ -133,19 +131,15 @@ def beta_implied(
     are means over the batch; if just one is a sum over B images, multiply its weight by B. Raises
     ValueError on a setting that cannot be. (Higgins et al. 2017, section 3; Rybkin et al. 2021)
     """
+    weight, sigma = positive_number("weight", weight), positive_number("sigma", sigma)
+    kl_weight = number_at_least("kl_weight", kl_weight)
     scales = {"bernoulli": 1, "gaussian": 1, "squared error": 2 * sigma**2, "half squared error": sigma**2}
     _one_of("reconstruction", reconstruction, scales)
     divisors = {}
     for name, how, size in (("pixels", over_pixels, pixels), ("latent", over_latent, latent)):
         _one_of(f"over_{name}", how, ("sum", "mean"))
-        if type(size) is not int or size < 1:
-            raise ValueError(f"{name} must be a whole number, at least 1, but it is {size!r}.")
+        size = whole_number(name, size)
         divisors[name] = size if how == "mean" else 1
-    for name, value in (("weight", weight), ("sigma", sigma)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be a positive number, but it is {value!r}.")
-    if not 0 <= kl_weight < math.inf:
-        raise ValueError(f"kl_weight must be a number, 0 or more, but it is {kl_weight!r}.")
     if sigma != 1 and "squared" not in reconstruction:
         raise ValueError(f"sigma says how a squared error is read; {reconstruction!r} has none to read.")
     return kl_weight / divisors["latent"] / (weight * scales[reconstruction] / divisors["pixels"])
@@ -156,7 +150,7 @@ def check_pixels(x, likelihood="bernoulli"):
 
     Raises ValueError with the range that came, TypeError if x is not floating point.
     """
-    if not x.is_floating_point():
+    if not tensor("x", x).is_floating_point():
         raise TypeError(f"x must be floating point, as split.x is, but it is {x.dtype}.")
     low, high = (value.item() for value in x.aminmax())
     if math.isnan(low) or math.isinf(low) or math.isinf(high):
@@ -177,7 +171,7 @@ def _parts(x, logits, mu, log_var):
 
 
 def _one_of(name, value, choices):
-    if value not in choices:
+    if value not in tuple(choices):  # a dict would not look up a list
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, but it is {value!r}.")
 
 
@@ -194,9 +188,9 @@ def _per_image(terms):
     return terms.flatten(1).sum(1)
 
 
-def _same_shape(x, logits):
-    if x.shape != logits.shape or x.ndim < 2:
+def _same_shape(x, out, name):
+    if tensor("x", x).shape != tensor(name, out).shape or x.ndim < 2:
         raise ValueError(
             "x and the decoder's output must have one shape, (B, ...), "
-            f"but they have {tuple(x.shape)} and {tuple(logits.shape)}."
+            f"but they have {tuple(x.shape)} and {tuple(out.shape)}."
         )

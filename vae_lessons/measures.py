@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from vae_lessons.runtime import resolve_seed
+from vae_lessons.settings import number_at_least, positive_number, tensor, whole_number
 
 
 class Walk(NamedTuple):
@@ -21,13 +22,20 @@ def continuity(model, x, walks=200, step=0.05, seed=0):
 
     Each walk goes straight from one image's code to another's in steps of equal length, `step` times
     the spread of the codes (the root mean square over dimensions of their standard deviation).
-    Raises ValueError on fewer than two images.
+    Raises ValueError on fewer than two images, and where there is nowhere to walk: the codes do not
+    differ, or those of a VAE have no active unit, or the decoder draws the same picture for all.
     """
-    if len(x) < 2:
-        raise ValueError(f"A walk needs two images at least, but x has {len(x)}.")
-    generator = torch.Generator().manual_seed(seed)
-    codes = model.code(x)
+    walks, step = whole_number("walks", walks), positive_number("step", step)
+    generator = torch.Generator().manual_seed(resolve_seed(seed))
+    codes = _finite("the codes", _at_least_two(model.code(x)))
     length = step * codes.std(0).square().mean().sqrt()
+    if not length > 10 * torch.finfo(codes.dtype).eps * codes.abs().max() or (
+        hasattr(model, "log_var_head") and units(codes).active == 0
+    ):
+        raise ValueError(
+            "There is nowhere to walk: the codes of these images do not differ. Either the images are "
+            "equal, or the encoder says the same of all of them (posterior collapse)."
+        )
     ends = torch.randint(len(x), (2, walks), generator=generator)
     start, way = codes[ends[0]], codes[ends[1]] - codes[ends[0]]
     counts = (way.norm(dim=1) / length).long()  # whole steps that fit into each walk
@@ -37,14 +45,21 @@ def continuity(model, x, walks=200, step=0.05, seed=0):
             along = torch.arange(int(count) + 1, device=z.device)[:, None] * length
             pictures = model.picture(z + along * direction / direction.norm())
             moved.append(pictures.flatten(1).diff(dim=0).norm(dim=1))
+    if not moved:
+        raise ValueError(f"No walk is as long as one step of {step}; take shorter steps or more walks.")
     steps = torch.cat(moved)
+    if not steps.max() > 10 * torch.finfo(steps.dtype).eps * pictures.flatten(1).norm(dim=1).max():
+        raise ValueError(
+            "There is nothing to see on the walk: the picture stays the same from code to code, for the "
+            "decoder does not look at z (posterior collapse)."
+        )
     return Walk(steps, (steps.quantile(0.99) / steps.median()).item())
 
 
 @torch.no_grad()
 def own_pictures(model, x, seed=0):
     """The model's own pictures of real images, z ~ q(z|x) decoded, (B, *shape) -> (B, *shape)."""
-    generator = torch.Generator(model.device).manual_seed(seed)
+    generator = torch.Generator(model.device).manual_seed(resolve_seed(seed))
     parts = [model.picture(model(part.to(model.device), generator=generator).z) for part in x.split(1000)]
     return torch.cat(parts).to(x.device)
 
@@ -61,11 +76,13 @@ def nearest(pictures, images):
 
     distance_n = min over m of | picture_n - image_m |,  index_n = the m where it is reached
 
-    Raises ValueError if there is no image, or the shapes differ.
+    Raises ValueError if there is no picture or image, one is not finite, or the shapes differ.
     """
-    if len(images) == 0 or pictures.shape[1:] != images.shape[1:]:
+    _finite("pictures", pictures)
+    _finite("images", images)
+    if not (len(images) and len(pictures)) or pictures.shape[1:] != images.shape[1:]:
         shapes = f"{tuple(pictures.shape)} and {tuple(images.shape)}"
-        raise ValueError(f"pictures and images must be (N, *shape) and (M, *shape), M >= 1, not {shapes}.")
+        raise ValueError(f"pictures and images must be (N, *shape) and (M, *shape), N, M >= 1, not {shapes}.")
     rows = images.to(pictures.device).flatten(1)
     parts = [torch.cdist(part, rows).min(1) for part in pictures.flatten(1).split(1000)]
     return Nearest(*(torch.cat(both) for both in zip(*parts, strict=True)))
@@ -84,7 +101,7 @@ def yardstick(model, data, references=5_000):
 
     -> Yardstick, by the nearest neighbour in pixel space.
     """
-    own = own_pictures(model, data.train.batch(slice(references))).flatten(1)
+    own = own_pictures(model, data.train.first(references).x).flatten(1)
     held_out = own_pictures(model, data.test.x, seed=1).flatten(1)
     return Yardstick(own, held_out, nearest(held_out, own).distance.quantile(0.95).item())
 
@@ -115,15 +132,18 @@ def told_apart(pictures, own, epochs=12, seed=None):
 
     The accuracy, on a third held out, of a small network trained to tell them: 0.5 if they are alike,
     1 if every one gives itself away. The sets must be equally large, so that a guess is right half
-    of the time; raises ValueError if they are not. (Lopez-Paz & Oquab 2017)
+    of the time; raises ValueError if they are not, have fewer than two pictures each, pictures of
+    another shape, or NaN. (Lopez-Paz & Oquab 2017)
     """
-    if len(pictures) != len(own):
-        raise ValueError(f"Both sets must be equally large, but they are {len(pictures)} and {len(own)}.")
-    n, seed = len(own), resolve_seed(seed)
-    x = torch.cat([own.flatten(1), pictures.flatten(1)]).cpu()
+    pictures, own = (_finite(*named).cpu() for named in (("pictures", pictures), ("own", own)))
+    if pictures.shape != own.shape or len(own) < 2:
+        shapes = f"{tuple(pictures.shape)} and {tuple(own.shape)}"
+        raise ValueError(f"Both sets must be equally large and alike, two or more of each, not {shapes}.")
+    n, seed, epochs = len(own), resolve_seed(seed), whole_number("epochs", epochs)
+    x = torch.cat([own.flatten(1), pictures.flatten(1)])
     y = torch.cat([torch.zeros(n), torch.ones(n)])
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # and not the GPU's
         train, test = torch.randperm(2 * n).tensor_split([4 * n // 3])
         net = nn.Sequential(nn.Linear(x.shape[1], 64), nn.ReLU(), nn.Linear(64, 1), nn.Flatten(0))
         adam = torch.optim.Adam(net.parameters(), 2e-3, fused=True)
@@ -142,7 +162,10 @@ def slant(x):
     """How far the ink of each image leans, (B, 1, H, W) -> (B,): shift to the right per unit of height.
 
     By second moments of the ink; in lesson 06 a measured stand-in where the true factor is not known.
+    It is 0 where there is no ink. Raises ValueError on another shape or NaN.
     """
+    if _finite("x", x).ndim != 4 or x.shape[1] != 1:
+        raise ValueError(f"x must be (B, 1, H, W), but it is {tuple(x.shape)}.")
     ink = x[:, 0]
     mass = ink.sum((1, 2)).clamp(min=1e-9)
     rows = torch.arange(ink.shape[1], device=x.device, dtype=ink.dtype)
@@ -175,7 +198,7 @@ def principal_angles(a, b):
 
 def _basis(matrix, name):
     """Orthonormal columns with the same span, (D, L) -> (D, L) float64, on the CPU."""
-    matrix = matrix.cpu() if matrix.is_floating_point() else matrix.cpu().double()
+    matrix = tensor(name, matrix).cpu() if matrix.is_floating_point() else matrix.cpu().double()
     if matrix.numel() == 0 or not matrix.isfinite().all():
         raise ValueError(f"{name} must hold finite numbers, at least one, but it does not.")
     u, s, _ = torch.linalg.svd(matrix.double(), full_matrices=False)
@@ -203,9 +226,10 @@ def units(mu, threshold=0.01):
 
     variance_j = variance over images of mu_j(x);  unit j is active where it is above `threshold`
 
-    Raises ValueError on fewer than two images. (Burda et al. 2016, section 2)
+    Raises ValueError on fewer than two images or NaN. (Burda et al. 2016, section 2)
     """
-    variance = _at_least_two(mu).var(0)
+    threshold = number_at_least("threshold", threshold)
+    variance = _finite("mu", _at_least_two(mu)).var(0)
     return Units(variance, int((variance > threshold).sum()))
 
 
@@ -225,20 +249,31 @@ def aggregated(model, x):
     kl = KL( N(m, C) || N(0, I) ) = 1/2 [ trace C + m . m - L - log det C ],  in nats
 
     `kl` sees the first two moments only. The KL of q(z) itself is larger, by that from q(z) to the
-    Gaussian N(m, C). Raises ValueError on fewer than two images. (Hoffman & Johnson 2016)
+    Gaussian N(m, C). It is infinite where q(z) is flat, as an autoencoder's can be, whose codes have no
+    width. Raises ValueError on fewer than two images or NaN. (Hoffman & Johnson 2016)
     """
     noise = torch.Generator(model.device)  # unused, but the caller's random state stays as it was
     outs = [model(part.to(model.device), generator=noise) for part in x.split(1000)]
-    mu = _at_least_two(torch.cat([out.mu for out in outs])).double()
+    mu = _finite("mu", _at_least_two(torch.cat([out.mu for out in outs])))
+    rounding = mu.shape[1] * torch.finfo(mu.dtype).eps * mu.abs().max().double()
+    mu = mu.double()
     covariance = torch.cov(mu.T).reshape(mu.shape[1], -1)
     if outs[0].log_var is not None:
         covariance += torch.cat([out.log_var for out in outs]).double().exp().mean(0).diag()
     mean, sd = mu.mean(0), covariance.diag().sqrt()
-    kl = (covariance.trace() + mean @ mean - len(mean) - covariance.logdet()) / 2
+    axes = torch.linalg.eigvalsh(covariance)  # variances; none of them is known better than this:
+    known = axes > torch.maximum(rounding**2, axes[-1] * len(axes) * torch.finfo(axes.dtype).eps)
+    kl = (covariance.trace() + mean @ mean - len(mean) - axes.where(known, 0.0).log().sum()) / 2
     return Aggregated(mean.float().to(x.device), sd.float().to(x.device), kl.item())
 
 
 def _at_least_two(codes):
     if len(codes) < 2:
-        raise ValueError(f"A variance needs two images at least, but x has {len(codes)}.")
+        raise ValueError(f"This measure needs two images at least, but x has {len(codes)}.")
     return codes
+
+
+def _finite(name, values):
+    if not tensor(name, values).isfinite().all():
+        raise ValueError(f"{name} must be finite numbers, but some are NaN or infinite.")
+    return values

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vae_lessons.settings import tensor, whole_number
+
 
 class PCA(NamedTuple):
     """Principal components, by falling variance: the code z is as long as there are components.
@@ -24,8 +26,7 @@ class PCA(NamedTuple):
 
     def first(self, latent):
         """The same with the first `latent` components only. Raises ValueError if it has fewer."""
-        if type(latent) is not int or not 0 <= latent <= len(self.components):
-            raise ValueError(f"latent must be 0 to {len(self.components)}, not {latent!r}.")
+        latent = whole_number("latent", latent, 0, len(self.components))
         return self._replace(components=self.components[:latent], variances=self.variances[:latent])
 
     def encode(self, x):
@@ -33,7 +34,7 @@ class PCA(NamedTuple):
 
         z = (x - mean) components^T
         """
-        if x.shape[1:] != self.mean.shape:
+        if tensor("x", x).shape[1:] != self.mean.shape:
             raise ValueError(f"x must be (B, *{tuple(self.mean.shape)}), but it is {tuple(x.shape)}.")
         return (x - self.mean).flatten(1) @ self.components.flatten(1).T
 
@@ -42,7 +43,7 @@ class PCA(NamedTuple):
 
         x_hat = mean + z components;  pixels may fall outside [0, 1]
         """
-        if z.ndim != 2 or z.shape[1] != len(self.components):
+        if tensor("z", z).ndim != 2 or z.shape[1] != len(self.components):
             raise ValueError(f"z must be (B, {len(self.components)}), but it is {tuple(z.shape)}.")
         return self.mean + (z @ self.components.flatten(1)).unflatten(1, self.mean.shape)
 
@@ -57,9 +58,10 @@ def principal_components(x):
     x - mean = U S V^T;  components = rows of V^T, variances = S^2 / N
 
     A component may point either way; here its largest number, by size, is positive. Raises ValueError
-    on fewer than two images, NaN, or infinity, TypeError on whole numbers. (Pearson 1901; Hotelling 1933)
+    on fewer than two images, NaN, or infinity, TypeError on whole numbers or no tensor.
+    (Pearson 1901; Hotelling 1933)
     """
-    if x.ndim < 2 or len(x) < 2:
+    if tensor("x", x).ndim < 2 or len(x) < 2:
         raise ValueError(f"x must be (N, ...) with two images at least, but it is {tuple(x.shape)}.")
     if not x.is_floating_point():
         raise TypeError(f"x must be floating point, as split.x is, but it is {x.dtype}.")
