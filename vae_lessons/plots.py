@@ -16,6 +16,7 @@ COLOURS = (
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
 INK, FAINT = "#222222", "#b8b8b8"
+HALO = [withStroke(linewidth=3, foreground="white")]  # around words that lie over dots
 DPI = 90
 
 
@@ -25,7 +26,7 @@ class Picture:
     def __init__(self, figure, alt):
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
-        self.png, self.alt = small_png(Image.open(buffer).convert("RGB")), alt
+        self.png, self.alt = small_png(Image.open(buffer)), alt
 
     def __repr__(self):
         return self.alt
@@ -38,9 +39,10 @@ class Picture:
 
 
 def small_png(image):
-    """A PIL image -> PNG bytes: 256 colours, a third of the size, if none is then far off, else all of them."""
+    """A PIL image -> PNG bytes, in 256 colours, a third of the size, if none is then far off, else in all."""
+    image = image.convert("RGB")
     few = image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
-    off = max(high for _, high in ImageChops.difference(image, few.convert(image.mode)).getextrema())
+    off = max(high for _, high in ImageChops.difference(image, few.convert("RGB")).getextrema())
     buffer = io.BytesIO()
     (few if off < 24 else image).save(buffer, format="png", optimize=True)
     return buffer.getvalue()
@@ -225,16 +227,15 @@ def _latent_axes(ax, z, limit, circles):
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
     ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
     _make_room(ax)
-    ax.text(1, 1, outside(z, limit), transform=ax.transAxes, ha="right", va="top", fontsize=9)
+    ax.text(1, 1, outside(z, limit), transform=ax.transAxes, ha="right", va="top", path_effects=HALO)
 
 
 def label_classes(ax, z, y):
     """Write each class's name at the median of its codes."""
-    halo = [withStroke(linewidth=3, foreground="white")]
     for c in np.unique(y):
         at = np.median(z[y == c], axis=0)
         ax.text(*at, str(c), color=INK, fontsize=13, weight="bold", ha="center", va="center",
-                path_effects=halo, clip_on=True)  # fmt: skip
+                path_effects=HALO, clip_on=True)  # fmt: skip
 
 
 def _make_room(ax, share=0.055):
