@@ -44,7 +44,7 @@ def kernel_times():
     ready, pictures = time.perf_counter(), []
 
     def look(message):
-        if "image/png" in message["content"].get("data", {}):
+        if "<img " in message["content"].get("data", {}).get("text/html", ""):
             pictures.append(time.perf_counter())
 
     client.execute_interactive(FIRST_PICTURE, output_hook=look, timeout=120)

@@ -248,6 +248,38 @@ def test_every_explorer_moves_quickly_and_without_an_error(lesson, lab, record_p
     assert complaints == []
 
 
+def markdown_cells(path):
+    """The text of every markdown cell without code, in which a dollar sign begins or ends an equation."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    return [re.sub(r"```.*?```|`[^`]*`", "", source, flags=re.S) for source in sources]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_every_equation_is_drawn_and_every_picture_has_words(path, lab, new_page):
+    """The page of an opened notebook, scrolled through cell by cell, with nothing run."""
+    page = new_page()
+    lab.open(page, path.name)
+    texts = markdown_cells(path)
+    cells = page.locator(".jp-MarkdownCell:not(.jp-mod-noInput)")
+    assert cells.count() == len(texts)
+    for i, text in enumerate(texts):
+        cells.nth(i).scroll_into_view_if_needed()
+        equations = len(re.findall(r"\$\$.+?\$\$|\$(?:\\.|[^$\\])+\$", text, flags=re.S))
+        drawn = cells.nth(i).locator(".jp-RenderedMarkdown mjx-container")
+        if equations:
+            drawn.nth(equations - 1).wait_for(state="attached", timeout=20_000)
+        assert drawn.count() == equations, text
+        assert cells.nth(i).locator("mjx-merror").all_inner_texts() == [], text
+    images = page.locator(".jp-OutputArea-output img").all()
+    assert len(images) >= 3
+    for image in images:
+        assert len(image.get_attribute("alt")) > 30
+        assert image.evaluate("img => img.complete && img.naturalWidth > 0")
+    lab.close_kernels()
+    page.close()
+
+
 @pytest.mark.parametrize("lesson", PATHS[:1], ids=lambda path: path.stem, indirect=True)
 def test_a_thousand_moves_leave_the_kernel_as_large_as_it_was(lesson, lab, record_property):
     page, _, _ = lesson

@@ -3,6 +3,7 @@
 import base64
 import gc
 import io
+import re
 import time
 from types import SimpleNamespace
 
@@ -107,15 +108,16 @@ def other_value(control):
 
 def test_it_shows_a_still_picture_with_its_words_and_a_widget(explorer):
     bundle = explorer._repr_mimebundle_()
-    assert set(bundle) == {"text/plain", "text/html", "image/png", VIEW}
+    assert set(bundle) == {"text/plain", "text/html", VIEW}
     assert bundle["text/plain"] == repr(explorer) == explorer.sentence
     assert len(explorer.sentence) > 60
     assert f'alt="{explorer.sentence}"' in bundle["text/html"]
     assert bundle[VIEW]["model_id"] == explorer.view.model_id
-    image = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    data = re.search(r'base64,([^"]+)"', bundle["text/html"])[1]
+    image = Image.open(io.BytesIO(base64.b64decode(data)))
     assert 300 < image.width <= 900
     assert image.convert("L").getextrema()[0] < 60
-    assert len(bundle["image/png"]) < 60_000
+    assert len(data) < 60_000
 
 
 def test_its_still_and_its_words_are_the_same_each_time(explorer, make):
@@ -410,6 +412,101 @@ def test_beta_names_the_point_and_refuses_what_does_not_fit(data, models):
         explorers.beta({0: vae}, points, data)
     with pytest.raises(ValueError, match="2 numbers"):
         explorers.beta({0: VAE(latent=3, hidden=HIDDEN)}, {0: points[0]}, data)
+
+
+# ----------------------------------------------------------------- data that is not grey, or not on the CPU
+
+
+class Elsewhere(torch.Tensor):
+    """A tensor as on a GPU: NumPy cannot read it before .cpu()."""
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+    def numpy(self, *_, **__):
+        raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+    __array__ = numpy
+
+
+def changed(data, pixels=lambda x: x, labels=lambda y: y):
+    return Data(*(Split(pixels(split.pixels), labels(split.y)) for split in data[:2]))
+
+
+def over_data(data, model):
+    """Every explorer that shows images, made for one model, and the hole finder asked once."""
+    points = {1: Scores(100.0, 9.0)}
+    yield explorers.latent(model, data)
+    finder = explorers.hole_finder(model, data)
+    finder.ask()
+    yield finder
+    yield explorers.beta({1: model}, points, data)
+    yield explorers.training(model, data, epochs=1, batch=30)
+    yield explorers.components(principal_components(data.train.x), data)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "labels"),
+    [
+        (lambda x: x, torch.Tensor.float),
+        (lambda x: x, lambda y: y.as_subclass(Elsewhere)),
+        (lambda x: x.as_subclass(Elsewhere), lambda y: y),
+    ],
+    ids=["labels of floats", "labels on a GPU", "images on a GPU"],
+)
+def test_labels_of_any_kind_and_data_on_a_gpu_look_the_same(data, models, pixels, labels):
+    vae = models[1]
+    other = changed(data, pixels, labels)
+    for made, same in zip(over_data(data, vae), over_data(other, vae), strict=True):
+        assert same.still().tobytes() == made.still().tobytes(), made.name
+        assert [(s.png, s.alt) for s in stages(same.view)] == [(s.png, s.alt) for s in stages(made.view)]
+        made.close()
+        same.close()
+
+
+def saturated(picture):
+    """How many pixels are red, without green and blue."""
+    rgb = np.asarray(picture.convert("RGB")).astype(int)
+    return ((rgb[..., 0] > 120) & (rgb[..., 1:].max(-1) < 20)).sum()
+
+
+def test_colour_is_drawn_in_colour(data):
+    red = changed(data, lambda x: x * torch.tensor([1, 0, 0], dtype=torch.uint8).view(3, 1, 1))
+    vae = VAE(latent=2, hidden=HIDDEN, shape=(3, 28, 28))
+    fit(vae, red, epochs=1, batch=30, progress=False)
+    for made in over_data(red, vae):
+        assert saturated(made.still()) > 200, made.name
+        assert sum(saturated(Image.open(io.BytesIO(s.png))) for s in stages(made.view)) > 100, made.name
+        made.close()
+
+
+def test_images_that_cannot_be_drawn_are_refused_in_a_sentence(data):
+    flat = changed(data, lambda x: x.flatten(1))
+    vae = VAE(latent=2, hidden=HIDDEN, shape=(784,))
+    for make in (lambda: explorers.latent(vae, flat), lambda: explorers.training(vae, flat)):
+        with pytest.raises(ValueError, match=r"^Images must be .+, but are \(1, 784\)\.$"):
+            make()
+
+
+def test_a_tile_keeps_its_proportions_and_is_cut_to_black_and_white():
+    wide = np.asarray(ink.tile(torch.tensor([[[9.0, -9.0]]]), 10))
+    assert wide.shape == (10 * ink.SHARP,) * 2
+    assert (wide[7:13, :9] == 0).all()
+    assert (wide[:4] == 255).all()
+    assert (wide[:, 11:] == 255).all()
+
+
+def test_a_plane_says_how_many_codes_its_limit_leaves_out(data, models, monkeypatch):
+    said = []
+    monkeypatch.setattr(ink, "write", lambda paper, text, *_, **__: said.append(text))
+    vae = models[1]
+    far = (vae.code(data.test.x).abs() > 0.5).any(1).sum().item()
+    words = f"{far} of 100 lie outside"
+    explorers.beta({1: vae}, {1: Scores(100.0, 9.0)}, data, limit=0.5).close()
+    assert said.count(words) == 1
+    made = explorers.training(vae, data, limit=0.5, epochs=1, batch=30)
+    assert said.count(words) == 2
+    made.close()
 
 
 # ------------------------------------------------------------------------------------------- training

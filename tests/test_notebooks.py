@@ -13,6 +13,7 @@ from vae_lessons.instructor.store import WIDGET_VIEW, clean
 
 PATHS = lessons()
 IGNORED = "nbval-ignore-output"
+EQUATION = r"(?s)\$\$(.+?)\$\$|\$((?:\\.|[^$\\])+)\$"
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)
@@ -64,13 +65,40 @@ def test_metadata_names_no_machine(path):
     assert set(metadata) == {"kernelspec", "language_info"}
 
 
-def test_every_picture_has_a_text_alternative(cells):
-    for cell in code(cells):
-        for output in cell["outputs"]:
-            data = output.get("data", {})
-            if "image/png" in data:
-                assert len("".join(data["text/plain"])) > 30
-                assert 'alt="' in "".join(data["text/html"])
+def pictures(cells):
+    """The stored outputs that hold a picture: text/plain, text/html."""
+    outputs = [output.get("data", {}) for cell in code(cells) for output in cell["outputs"]]
+    return [data for data in outputs if "<img " in "".join(data.get("text/html", [])) or "image/png" in data]
+
+
+def test_every_picture_is_stored_once_with_a_text_alternative(cells):
+    for data in pictures(cells):
+        assert set(data) == {"text/plain", "text/html"}
+        assert len("".join(data["text/plain"])) > 30
+        assert re.findall(r'<img alt="[^"]{30,}" src="data:image/png;base64,', "".join(data["text/html"]))
+
+
+def refused(equation):
+    """Why KaTeX or MathJax refuses an equation, a list of reasons."""
+    bare = re.sub(r"\\[\\{}]", "", equation)
+    braces = re.sub(r"[^{}]", "", bare)
+    while "{}" in braces:
+        braces = braces.replace("{}", "")
+    begun, ended = (sorted(re.findall(rf"\\{word}\{{(.*?)\}}", bare)) for word in ("begin", "end"))
+    reasons = {
+        "an underscore in text": re.search(r"\\(text\w*|mbox)\{[^}]*(?<!\\)_", bare),
+        "braces that do not match": braces,
+        "begin without end": begun != ended,
+    }
+    return [reason for reason, found in reasons.items() if found]
+
+
+def test_equations_are_such_as_katex_and_mathjax_draw(cells):
+    for text in prose(cells):
+        text = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.S)
+        for equation in map("".join, re.findall(EQUATION, text)):
+            assert refused(equation) == [], equation
+        assert "$" not in re.sub(EQUATION, "", text), text
 
 
 def test_headings_go_down_one_level_at_a_time(cells):
@@ -83,7 +111,7 @@ def test_headings_go_down_one_level_at_a_time(cells):
 def test_size(path, cells):
     assert path.stat().st_size < 1_000_000
     assert 20 <= len(cells) <= 40
-    assert sum("image/png" in o.get("data", {}) for c in code(cells) for o in c["outputs"]) >= 3
+    assert len(pictures(cells)) >= 3
     for cell in code(cells):
         lines = [line for line in source(cell).splitlines() if line.strip()]
         assert len(lines) <= 20, source(cell)

@@ -32,18 +32,30 @@ MADE = {
     "log_log": lambda: plots.log_log(
         [1, 10, 100], {"a": [3, 2, 1]}, ["k"], "x", "y", alt="One falling line."
     ),
-    "histograms": lambda: plots.histograms({"$z_1$": Z[:, 0], "$z_2$": Z[:, 1]}, alt="Two histograms."),
 }
 
 
-def opened(picture):
-    return np.asarray(Image.open(io.BytesIO(picture.png)).convert("L")) / 255
+def opened(picture, mode="L"):
+    return np.asarray(Image.open(io.BytesIO(picture.png)).convert(mode)) / 255
+
+
+class Elsewhere(torch.Tensor):
+    """A tensor as on a GPU: NumPy cannot read it before .cpu()."""
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+    def numpy(self, *_, **__):
+        raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+    __array__ = numpy
 
 
 @pytest.mark.parametrize("name", MADE)
 def test_every_plot_is_a_picture_with_words(name):
     picture = MADE[name]()
     bundle = picture._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html"}  # the picture once, and with its words
     assert bundle["text/plain"] == picture.alt == repr(picture)
     assert f'alt="{picture.alt}"' in bundle["text/html"]
     pixels = opened(picture)
@@ -86,6 +98,85 @@ def test_labels_that_overlap_make_room_and_others_stay():
     assert np.hypot(*at[:4].T).max() < 1.5
     assert tuple(at[4]) == (4, 4)
     assert len(ax.lines) >= 3
+
+
+RGB = torch.zeros(1, 3, 8, 8)
+RGB[:, 0], RGB[:, 2, :4] = 1, 0.5  # red, the upper half towards purple
+
+
+def test_three_channels_are_drawn_as_red_green_and_blue():
+    for picture in (plots.images(RGB, columns=1), plots.decoded_grid(RGB, [0.0], [0.0])):
+        colours = {tuple(rgb) for rgb in opened(picture, "RGB").round(1).reshape(-1, 3)}
+        assert {(1.0, 0.0, 0.5), (1.0, 0.0, 0.0)} <= colours
+    wide = opened(plots.images(RGB, columns=2), "RGB")
+    assert (wide[:, -5:] == 1).all()  # paper, where there is no second image
+
+
+@pytest.mark.parametrize("x", [X[:7], RGB], ids=["grey", "colour"])
+def test_images_come_in_many_forms_and_look_the_same(x):
+    expected = plots.images(x, columns=4).png
+    as_bytes = (255 * x).round().byte()
+    assert plots.images(as_bytes, columns=4).png == plots.images(as_bytes / 255, columns=4).png
+    for same in (x.double(), x.numpy(), x.tolist(), x.as_subclass(Elsewhere), x.requires_grad_(False)):
+        assert plots.images(same, columns=4).png == expected
+    if x.shape[1] == 1:
+        assert plots.images(x[:, 0], columns=4).png == expected
+
+
+@pytest.mark.parametrize(
+    "x", [torch.rand(4, 784), torch.rand(2, 5, 4, 4), torch.rand(0, 1, 4, 4), torch.ones(2, 1, 4, 4).long()]
+)
+def test_other_images_are_refused_in_a_sentence(x):
+    with pytest.raises(ValueError, match=r"^Images must be .+, but are .+\.$"):
+        plots.images(x)
+    with pytest.raises(ValueError, match=r"^Images must be .+, but are .+\.$"):
+        plots.decoded_grid(x, STEPS[:2], STEPS[:1])
+
+
+@pytest.mark.parametrize("y", [Y.float(), Y.byte(), Y.numpy(), Y.tolist(), Y.as_subclass(Elsewhere)])
+def test_labels_are_whole_numbers_of_any_kind(y):
+    z = Z.as_subclass(Elsewhere)
+    assert plots.plane((z, y), (2 * z, y), titles=("a", "b"), limit=4).png == MADE["plane"]().png
+    assert plots.ellipses(z, z.abs() / 5, y).png == MADE["ellipses"]().png
+
+
+@pytest.mark.parametrize("y", [Y / 2, Y[:9], Y[:, None], ["a"] * 60, None, [float("nan")] * 60])
+def test_other_labels_are_refused_in_a_sentence(y):
+    for draw in (lambda: plots.plane((Z, y)), lambda: plots.ellipses(Z, Z.abs(), y)):
+        with pytest.raises(
+            ValueError, match=r"^y must be whole numbers, one class .+ 60 points, but it is .+\.$"
+        ):
+            draw()
+
+
+@pytest.mark.parametrize("alpha", [0.35, 1.0])
+def test_no_colour_of_a_figure_is_far_off_in_its_png(alpha):
+    figure, ax = plots.axes()
+    for i, z in enumerate(np.random.default_rng(0).normal(size=(800, 2))):
+        colour = plots.COLOURS[i % 10] if alpha < 1 else (*abs(z / 4).clip(0, 1), i / 800)
+        ax.plot(*z, "o", color=colour, alpha=alpha, ms=9, mew=0)
+    raw = io.BytesIO()
+    figure.savefig(raw, dpi=plots.DPI, bbox_inches="tight", facecolor="white")
+    exact = np.asarray(Image.open(raw).convert("RGB")) / 255
+    assert np.abs(opened(plots.Picture(figure, "Dots."), "RGB") - exact).max() < 0.1
+
+
+def test_axes_show_all_that_they_are_given_or_say_how_many_they_do_not(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "Picture", lambda figure, alt: drawn.append(figure.axes[0]))
+    z = torch.tensor([[0.0, 0.0], [1.0, -9.0], [7.0, 0.0]])
+    y = torch.arange(3)
+    plots.ellipses(z, torch.ones(3, 2), y)
+    plots.ellipses(z, torch.ones(3, 2), y, limit=4)
+    plots.plane((z, y), limit=4)
+    plots.plane((z, y), limit=10)
+    all_shown, *cropped, wide = drawn
+    assert all_shown.get_xlim()[1] >= 10
+    assert all_shown.get_ylim()[0] <= -10
+    for ax in cropped:
+        assert "2 of 3 lie outside" in [text.get_text() for text in ax.texts]
+    for ax in (all_shown, wide):
+        assert not any("outside" in text.get_text() for text in ax.texts)
 
 
 def test_ten_classes_have_ten_colours():

@@ -16,6 +16,7 @@ COLOURS = (
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
 INK, FAINT = "#222222", "#b8b8b8"
+HALO = [withStroke(linewidth=3, foreground="white")]  # around words that lie over dots
 DPI = 90
 
 
@@ -25,38 +26,26 @@ class Picture:
     def __init__(self, figure, alt):
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
-        buffer.seek(0)
-        small = _few_colours(Image.open(buffer).convert("RGB"))
-        buffer = io.BytesIO()
-        small.save(buffer, format="png", optimize=True)
-        self.png, self.alt = buffer.getvalue(), alt
+        self.png, self.alt = small_png(Image.open(buffer)), alt
 
     def __repr__(self):
         return self.alt
 
     def _repr_mimebundle_(self, include=None, exclude=None):
+        # as HTML alone: image/png beside it would store every picture twice, and JupyterLab gives it no words
         data = base64.b64encode(self.png).decode()
         text = self.alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-        html = f'<img alt="{text}" src="data:image/png;base64,{data}">'
-        return {"text/plain": self.alt, "text/html": html, "image/png": data}
+        return {"text/plain": self.alt, "text/html": f'<img alt="{text}" src="data:image/png;base64,{data}">'}
 
 
-def _few_colours(image):
-    """32 greys, and with them 64 of the colours that there are: half the size of the PNG, the same look.
-
-    The colours are chosen apart from the greys, which are many and would take all the places.
-    """
-    levels = [round(i * 255 / 31) for i in range(32) for _ in "rgb"]
-    apart = (
-        ImageChops.difference(image, image.convert("L").convert("RGB"))
-        .convert("L")
-        .point(lambda d: 255 * (d > 6))
-    )
-    colours = Image.composite(image, Image.new("RGB", image.size, "white"), apart)
-    colours = colours.quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).getpalette()
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(levels + (colours if apart.getbbox() else []))
-    return image.quantize(palette=palette, dither=Image.Dither.NONE)
+def small_png(image):
+    """A PIL image -> PNG bytes, in 256 colours, a third of the size, if none is then far off, else in all."""
+    image = image.convert("RGB")
+    few = image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+    off = max(high for _, high in ImageChops.difference(image, few.convert("RGB")).getextrema())
+    buffer = io.BytesIO()
+    (few if off < 24 else image).save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
 
 
 def axes(rows=1, columns=1, size=(4.5, 3.4), **options):
@@ -69,54 +58,62 @@ def axes(rows=1, columns=1, size=(4.5, 3.4), **options):
 
 
 def images(x, columns=10, rows=(), tile=0.62, alt=""):
-    """Images side by side in rows of `columns`, (N, 1, H, W) in [0, 1] -> Picture.
+    """Images side by side in rows of `columns`, (N, 1, H, W), (N, 3, H, W) or (N, H, W) -> Picture.
 
-    `rows` names the rows, written before them; `tile` is the side of one image in inches.
+    One channel is drawn as black ink on white, three as red, green and blue. Bytes reach from 0 to 255, other
+    numbers from 0 to 1, and are cut to that. `rows` names the rows, written before them; `tile` is the
+    side of one image in inches. Raises ValueError on other shapes or whole numbers that are no bytes.
     """
-    x = _array(x)[:, 0]
-    count = -(-len(x) // columns)
+    x = drawable(x)
+    count, height = -(-len(x) // columns), x.shape[1]
     figure, ax = axes(size=(tile * columns, tile * count))
-    _tiles(ax, x, columns)
+    tiles(ax, x, columns)
     for i, name in enumerate(rows):
-        ax.text(-4, (i + 0.5) * x.shape[1], name, ha="right", va="center", fontsize=10)
+        ax.text(-4, (i + 0.5) * height, name, ha="right", va="center", fontsize=10)
     return Picture(figure, alt)
 
 
 def plane(*groups, titles=("",), limit=None, circles=(), alt=""):
     """Scatter plots of codes coloured by class, one for each (z (N, 2), y (N,)), -> Picture.
 
-    Axes share one `limit` if it is given; `circles` are radii around the origin.
+    Axes share one `limit` if it is given, and say how many points lie outside; `circles` are radii around
+    the origin. Raises ValueError unless y are whole numbers, one for each point.
     """
     figure, made = axes(1, len(groups), size=(4.6, 4.6))
     for ax, (z, y), title in zip(np.atleast_1d(made), groups, titles, strict=True):
-        z, y = _array(z), _array(y)
+        z, y = array(z), classes(y, len(z))
         for c in np.unique(y):
             ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=2.5, alpha=0.6)
         label_classes(ax, z, y)
-        _latent_axes(ax, limit, circles)
-        _make_room(ax)
+        _latent_axes(ax, z, limit, circles)
         ax.set_title(title)
     return Picture(figure, alt)
 
 
-def ellipses(mu, sigma, y, limit=3.5, circles=(1, 2, 3), alt=""):
-    """One-sigma ellipses of q(z|x) over the prior's circles, (N, 2), (N, 2), (N,) -> Picture."""
-    mu, sigma, y = _array(mu), _array(sigma), _array(y)
+def ellipses(mu, sigma, y, limit=None, circles=(1, 2, 3), alt=""):
+    """One-sigma ellipses of q(z|x) over the prior's circles, (N, 2), (N, 2), (N,) -> Picture.
+
+    The axes show all of them, or reach to `limit` and say how many centres lie outside. Raises ValueError
+    unless y are whole numbers, one for each ellipse.
+    """
+    mu, sigma, y = array(mu), array(sigma), classes(y, len(mu))
     figure, ax = axes(size=(5.4, 5.4))
     for m, s, c in zip(mu, sigma, y, strict=True):
         ax.add_patch(Ellipse(m, *(2 * s), color=COLOURS[c % 10], alpha=0.35, lw=0))
     label_classes(ax, mu, y)
-    _latent_axes(ax, limit, circles)
-    _make_room(ax)
+    _latent_axes(ax, mu, limit or 1.02 * max((abs(mu) + sigma).max(), *circles), circles)
     return Picture(figure, alt)
 
 
 def decoded_grid(pictures, z1, z2, alt=""):
-    """Decoded pictures where their codes are, (R * C, 1, H, W), columns at z1, rows at z2 from top."""
-    x = _array(pictures)[:, 0]
+    """Decoded pictures where their codes are, (R * C, 1 or 3, H, W), columns at z1, rows at z2 from top.
+
+    They are drawn as `images` draws them, with its errors.
+    """
+    x = drawable(pictures)
     figure, ax = axes(size=(5.8, 5.8))
-    _tiles(ax, x, len(z1))
-    h, w = x.shape[1:]
+    tiles(ax, x, len(z1))
+    h, w = x.shape[1:3]
     ax.axis("on")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
@@ -139,19 +136,6 @@ def curves(columns, alt="", xlabel="epoch", ylabel="nats per image"):
     return Picture(figure, alt)
 
 
-def histograms(columns, alt=""):
-    """Histograms of {name: (N,)} as densities, under the standard normal's, -> Picture."""
-    figure, made = axes(1, len(columns), size=(4.2, 2.6), sharey=True)
-    at = np.linspace(-4, 4, 200)
-    bell = np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi)
-    for ax, (name, values) in zip(np.atleast_1d(made), columns.items(), strict=True):
-        ax.hist(_array(values), bins=40, range=(-4, 4), density=True, color=COLOURS[0], alpha=0.6)
-        ax.plot(at, bell, color=INK)
-        ax.text(1.2, 0.3, "$N(0, 1)$", color=INK)
-        ax.set(xlabel=name, ylabel="density" if ax.get_subplotspec().is_first_col() else "")
-    return Picture(figure, alt)
-
-
 def clouds(panels, labels, rings=(), size=(2.9, 3.8), alt=""):
     """Points in the plane, {title: [(points (N, 2), colour), ...]}, one plot for each title, -> Picture.
 
@@ -164,23 +148,23 @@ def clouds(panels, labels, rings=(), size=(2.9, 3.8), alt=""):
     pairs = list(labels) * (len(panels) if shared else 1)
     for ax, (title, groups), (x, y) in zip(made.flat, panels.items(), pairs, strict=True):
         for points, colour, *name in groups:
-            ax.plot(*_array(points).T, ".", color=colour, ms=3, alpha=0.7, label="".join(name))
+            ax.plot(*array(points).T, ".", color=colour, ms=3, alpha=0.7, label="".join(name))
         ax.set(title=title, xlabel=x, ylabel=y, aspect="equal")
         if any(len(group) > 2 for group in groups):
             ax.legend(frameon=False, handletextpad=0, fontsize=9, markerscale=2)
         if shared:
             ax.label_outer()
     for ax, (mean, a) in zip(made.flat, rings, strict=False):
-        _rings(ax, _array(mean), _array(a))
+        _rings(ax, array(mean), array(a))
     return Picture(figure, alt)
 
 
 def log_log(x, lines, colours, xlabel, ylabel, alt=""):
     """Lines {name: (N,)} against x (N,), both axes logarithmic, each named at its end, -> Picture."""
-    x = _array(x)
+    x = array(x)
     figure, ax = axes(size=(5.0, 3.1))
     for (name, y), colour in zip(lines.items(), colours, strict=True):
-        y = _array(y)
+        y = array(y)
         ax.loglog(x, y, "o-", color=colour, ms=4)
         ax.annotate(name, (x[-1], y[-1]), (8, -3), textcoords="offset points", color=colour)
     ax.set(xlabel=xlabel, ylabel=ylabel)
@@ -193,32 +177,65 @@ def _rings(ax, mean, a):
         ax.plot(*(mean + radius * np.stack([np.cos(turn), np.sin(turn)], 1) @ a.T).T, color=INK, lw=1)
 
 
-def _tiles(ax, x, columns):
-    """Draw (N, H, W) in rows of `columns`, black ink on white paper, with thin gaps."""
-    n, h, w = x.shape
+def tiles(ax, x, columns):
+    """Draw what `drawable` gives in rows of `columns`, on white paper."""
+    n, h, w, *colours = x.shape
     rows = -(-n // columns)
-    canvas = np.zeros((rows * columns, h, w))
+    canvas = np.full((rows * columns, h, w, *colours), 1.0 if colours else 0.0)
     canvas[:n] = x
-    canvas = canvas.reshape(rows, columns, h, w).swapaxes(1, 2).reshape(rows * h, columns * w)
+    canvas = canvas.reshape(rows, columns, h, w, *colours).swapaxes(1, 2)
+    canvas = canvas.reshape(rows * h, columns * w, *colours)
     ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, extent=(0, columns * w, rows * h, 0))
     ax.axis("off")
 
 
-def _latent_axes(ax, limit, circles):
+def drawable(x):
+    """Images as they are drawn, (N, 1, H, W), (N, 3, H, W) or (N, H, W) -> (N, H, W) or (N, H, W, 3).
+
+    Bytes are divided by 255; the rest is cut to [0, 1], as the mean of a Gaussian decoder may leave it.
+    Raises ValueError on other shapes and types.
+    """
+    x = array(x)
+    x = x[:, None] if x.ndim == 3 else x
+    if x.ndim != 4 or x.shape[1] not in (1, 3) or 0 in x.shape:
+        raise ValueError(f"Images must be (N, 1, H, W), (N, 3, H, W) or (N, H, W), but are {x.shape}.")
+    if x.dtype != np.uint8 and x.dtype.kind not in "bf":
+        raise ValueError(f"Images must be floating point, 0 to 1, or uint8, 0 to 255, but are {x.dtype}.")
+    x = x / np.float32(255) if x.dtype == np.uint8 else np.nan_to_num(x.astype(float)).clip(0, 1)
+    return x[:, 0] if x.shape[1] == 1 else x.transpose(0, 2, 3, 1)
+
+
+def classes(y, n):
+    """The classes of n points, whole numbers of any type, (n,) -> int (n,). Raises ValueError otherwise."""
+    y = array(y)
+    if y.shape != (n,) or y.dtype.kind not in "biuf" or not all(float(c).is_integer() for c in y):
+        kind = f"{y.dtype} of shape {y.shape}"
+        raise ValueError(f"y must be whole numbers, one class for each of {n} points, but it is {kind}.")
+    return y.astype(int)
+
+
+def outside(z, limit):
+    """How many points (N, 2) lie beyond -limit to limit, in words; "" if none does or limit is None."""
+    n = int((abs(array(z)) > limit).any(1).sum()) if limit else 0
+    return f"{n:,} of {len(z):,} lie outside" if n else ""
+
+
+def _latent_axes(ax, z, limit, circles):
     for radius in circles:
         ax.add_patch(Circle((0, 0), radius, fill=False, color=INK, lw=0.8, ls=":"))
     if limit:
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
     ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+    _make_room(ax)
+    ax.text(1, 1, outside(z, limit), transform=ax.transAxes, ha="right", va="top", path_effects=HALO)
 
 
 def label_classes(ax, z, y):
     """Write each class's name at the median of its codes."""
-    halo = [withStroke(linewidth=3, foreground="white")]
     for c in np.unique(y):
         at = np.median(z[y == c], axis=0)
         ax.text(*at, str(c), color=INK, fontsize=13, weight="bold", ha="center", va="center",
-                path_effects=halo, clip_on=True)  # fmt: skip
+                path_effects=HALO, clip_on=True)  # fmt: skip
 
 
 def _make_room(ax, share=0.055):
@@ -238,5 +255,6 @@ def _make_room(ax, share=0.055):
             text.set_position(end)
 
 
-def _array(values):
+def array(values):
+    """A tensor, on whatever device, or numbers in a list -> NumPy array."""
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)

@@ -117,7 +117,7 @@ def show(patients):
     for row, patient in zip(np.atleast_2d(made), patients, strict=True):
         for ax, term in zip(row, ("nll", "kl"), strict=False):
             _curve(ax, [getattr(s, term) for s in healthy.scores], [getattr(s, term) for s in patient.scores])
-        _new_images(row[2], patient.draws[:16])
+        plots.tiles(row[2], plots.drawable(patient.draws[:16]), 8)
         _codes(row[3], patient)
         row[0].set_ylabel(patient.name, rotation=0, ha="right", va="center", fontsize=13, weight="bold")
     titles = ("nll (nats)", "KL (nats)", "new images, drawn from the prior", "codes, clouds, prior")
@@ -147,18 +147,10 @@ def _curve(ax, healthy, values):
     ax.tick_params(labelsize=8)
 
 
-def _new_images(ax, x):
-    """Sixteen images in two rows, black ink on white paper."""
-    h, w = x.shape[2:]
-    canvas = x[:, 0].reshape(2, 8, h, w).transpose(1, 2).reshape(2 * h, 8 * w)
-    ax.imshow(canvas.clamp(0, 1).numpy(), cmap="gray_r", vmin=0, vmax=1)
-    ax.axis("off")
-
-
 def _codes(ax, patient):
     """The mean of each image's cloud, forty clouds as ellipses, and the prior's circles."""
     mu, sigma = patient.mu.numpy(), (patient.log_var / 2).exp().numpy()
-    y = np.zeros(len(mu), int) if patient.y is None else patient.y.numpy()
+    y = plots.classes([0] * len(mu) if patient.y is None else patient.y, len(mu))
     colours = np.array(plots.COLOURS)[y % 10]
     ax.scatter(*mu.T, c=colours, s=3, lw=0)
     _ellipses(ax, mu[:40], sigma[:40], fc=colours[:40], ec=plots.INK, lw=0.4, alpha=0.35)

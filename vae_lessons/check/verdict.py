@@ -42,9 +42,7 @@ class Verdict:
         style = f"border-left: 4px solid {COLOURS[self.status]}; padding: 0.3em 0.8em; max-width: 60em"
         bundle = {"text/plain": self.message, "text/html": f'<div style="{style}">{text}</div>'}
         if self.picture is not None:
-            drawn = self.picture._repr_mimebundle_()
-            bundle["text/html"] += drawn["text/html"]
-            bundle["image/png"] = drawn["image/png"]
+            bundle["text/html"] += self.picture._repr_mimebundle_()["text/html"]
         return bundle
 
 

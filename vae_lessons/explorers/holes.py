@@ -10,7 +10,7 @@ from vae_lessons.explorers import ink
 from vae_lessons.explorers.neighbours import Among
 from vae_lessons.explorers.planes import HIGHER, Plane, place_sliders, real_images, set_place
 from vae_lessons.explorers.stage import Explorer, Stage
-from vae_lessons.plots import COLOURS
+from vae_lessons.plots import COLOURS, array
 
 HOLE, FULL = COLOURS[6], COLOURS[0]
 TILE, WIDE = 140, 230  # the side of a picture, and of the paper with words around it
@@ -111,7 +111,7 @@ class HoleFinder(Explorer):
             places = torch.cartesian_prod(at.flip(0), at).flip(1)
             pictures = self.plane.model.picture(self.plane.at(places).float())
             over = measures.nearest(pictures.flatten(1), self.ruler.own).distance - self.ruler.limit
-            self.map = over.view(GRID, GRID).numpy()
+            self.map = array(over).reshape(GRID, GRID)
         return self.map
 
     def _shaded(self):

@@ -14,7 +14,7 @@ from vae_lessons.explorers import ink
 from vae_lessons.explorers.planes import check_plane, real_images
 from vae_lessons.explorers.stage import Explorer, Stage
 from vae_lessons.history import Diverged
-from vae_lessons.plots import COLOURS, INK, axes, label_classes
+from vae_lessons.plots import COLOURS, INK, axes, label_classes, outside
 from vae_lessons.train import fit
 
 POINTS = 1_000  # images whose codes are drawn
@@ -37,7 +37,7 @@ class Watched:
             ax.plot(radius * np.cos(turn), radius * np.sin(turn), ":", color=INK, lw=0.8)
         label_classes(ax, np.zeros((len(self.y), 2)), self.y)
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="$z_1$", ylabel="$z_2$")
-        self.names = ax.texts
+        self.names, self.limit = ax.texts, limit
         self.sheet = ink.Sheet(figure, 360, 350, [*self.dots.values(), *ax.texts])
         self.size = 800, 392
 
@@ -52,7 +52,9 @@ class Watched:
         """The plane, and 48 draws beside it -> PIL image."""
         paper = ink.paper(*self.size)
         ink.write(paper, words, 8, 6, 13, bold=True)
-        ink.put(paper, self.plane(model.code(self.images).numpy()), 0, 36)
+        codes = model.code(self.images).numpy()
+        ink.write(paper, outside(codes, self.limit), 8, 24, 10)
+        ink.put(paper, self.plane(codes), 0, 36)
         ink.write(paper, "draws: z ~ N(0, I)", 380, 44, 12)
         for i, picture in enumerate(model.picture(self.z)):
             ink.put(paper, ink.tile(picture, 48), 380 + 51 * (i % 8), 66 + 51 * (i // 8))
@@ -66,6 +68,7 @@ class Watched:
             small = self.plane(codes).resize((204 * ink.SHARP, 198 * ink.SHARP))
             ink.write(paper, title, x + 112, 2, 12, anchor="ma")
             ink.put(paper, small, x, 20)
+            ink.write(paper, outside(codes, self.limit), x + 112, 217, 10, anchor="ma")
             for j, picture in enumerate(pictures[:8]):
                 ink.put(paper, ink.tile(picture, 42), x + 24 + 44 * (j % 4), 232 + 46 * (j // 4))
         return paper

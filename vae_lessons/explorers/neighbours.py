@@ -13,6 +13,6 @@ class Among:
 
     def nearest(self, picture):
         """The image nearest to one picture, (1, *shape) -> distance, index."""
-        row = picture.flatten()
+        row = picture.flatten().to(self.rows.device)
         index = (self.squares - 2 * (self.rows @ row)).argmin()
         return (self.rows[index] - row).norm().item(), index.item()

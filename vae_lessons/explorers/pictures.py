@@ -7,7 +7,7 @@ import torch
 from vae_lessons.explorers import ink
 from vae_lessons.explorers.planes import real_images
 from vae_lessons.explorers.stage import Panel, slider
-from vae_lessons.plots import COLOURS, INK, axes, label_classes
+from vae_lessons.plots import COLOURS, INK, array, axes, label_classes, outside
 
 BLUE, ORANGE, BETA = COLOURS[0], COLOURS[6], "\N{GREEK SMALL LETTER BETA}"
 
@@ -16,20 +16,22 @@ class Components:
     """The picture of images rebuilt from L components: two rows of tiles and a bar of the share kept."""
 
     def __init__(self, pca, images, side=56):
-        self.pca, self.images, self.side = pca, images, side
-        self.codes = pca.encode(images)
-        self.kept = np.concatenate([[0], np.cumsum(pca.shares.numpy())])
+        self.pca, self.side = pca, side
+        self.codes = pca.encode(images.to(pca.mean.device))
+        self.tiles = [ink.tile(x, side) for x in images]
+        self.kept = np.concatenate([[0], np.cumsum(array(pca.shares))])
         self.size = 76 + len(images) * (side + 4), 2 * side + 66
 
     def __call__(self, latent):
         """The picture -> PIL image, words."""
-        rebuilt = self.pca.first(latent).decode(self.codes[:, :latent])
-        paper, side = ink.paper(*self.size, "L"), self.side
-        for row, (name, pictures) in enumerate((("image", self.images), ("rebuilt", rebuilt))):
+        side, decoded = self.side, self.pca.first(latent).decode(self.codes[:, :latent])
+        rebuilt = [ink.tile(x, side) for x in array(decoded)]
+        paper = ink.paper(*self.size, self.tiles[0].mode)
+        for row, (name, tiles) in enumerate((("image", self.tiles), ("rebuilt", rebuilt))):
             top = row * (side + 4)
             ink.write(paper, name, 66, top + side / 2, 12, anchor="rm")
-            for i, picture in enumerate(pictures):
-                ink.put(paper, ink.tile(picture, side), 76 + i * (side + 4), top)
+            for i, tile in enumerate(tiles):
+                ink.put(paper, tile, 76 + i * (side + 4), top)
         share, top = self.kept[latent], 2 * side + 18
         wide = self.size[0] - 78
         ink.bar(paper, 76, top, wide, 16, "#e4e4e4")
@@ -93,6 +95,7 @@ class Sweep:
         paper = ink.paper(*self.size)
         words = f"{BETA} = {beta:g}:  KL {point.kl:.1f}, nll {point.nll:.1f} nats per image"
         ink.write(paper, words, 8, 4, 14, bold=True)
+        ink.write(paper, outside(codes, self.limit), 8, 24, 10)
         ink.put(paper, self.sheet.image(), 0, 36)
         ink.write(paper, "draws: z ~ N(0, I)", 610, 36, 12)
         for i, picture in enumerate(model.picture(self.z)):

@@ -9,7 +9,7 @@ import torch
 from vae_lessons.explorers import ink
 from vae_lessons.explorers.neighbours import Among
 from vae_lessons.explorers.stage import Explorer, Stage, slider
-from vae_lessons.plots import COLOURS, INK, axes, label_classes
+from vae_lessons.plots import COLOURS, INK, axes, classes, label_classes, outside
 
 IMAGES = 2_000  # real images: the points of the plane, among which the nearest is looked for
 MARGIN = 26, 22  # pixels left of and below a plane, for the numbers on its axes
@@ -34,9 +34,9 @@ class Plane:
         top = 24 if name else 6
         self.size = side + MARGIN[0] + 6, side + MARGIN[1] + top
         self.pane = [MARGIN[0] / self.size[0], top / self.size[1], side / self.size[0], side / self.size[1]]
-        self.paper = self._background(name)
+        self.paper = self._background(name, outside(self.codes, limit))
 
-    def _background(self, name):
+    def _background(self, name, missing):
         figure, ax = axes(size=(1, 1))
         z = self.codes.numpy()
         for c in np.unique(self.y):
@@ -45,6 +45,7 @@ class Plane:
         ax.set(xlim=self.box[:2], ylim=self.box[2:])
         ax.tick_params(labelsize=7, length=2, pad=2)
         ax.set_title(name, fontsize=9)
+        ax.text(0.99, 0.99, missing, transform=ax.transAxes, ha="right", va="top", fontsize=8)
         figure.set_layout_engine("none")
         left, top, width, height = self.pane
         ax.set_position([left, 1 - top - height, width, height])
@@ -65,7 +66,7 @@ class Plane:
         return left + width * (1 + x) / 2, top + height * (1 - y) / 2
 
     def look(self, z):
-        """What is decoded at z, and the nearest image -> picture (1, H, W), distance, index."""
+        """What is decoded at z, and the nearest image -> picture (*shape), distance, index."""
         picture = self.model.picture(z[None].float())
         return picture[0], *self.among.nearest(picture)
 
@@ -89,14 +90,15 @@ class Plane:
 def two_tiles(plane, z, side):
     """Under each other: what a model draws at z, and the nearest real image -> PIL image, words."""
     picture, distance, index = plane.look(z)
-    paper = ink.paper(side + WIDER, 2 * side + HIGHER, "L")
+    pictures = [ink.tile(x, side) for x in (picture, plane.images[index])]
+    paper = ink.paper(side + WIDER, 2 * side + HIGHER, pictures[0].mode)
     where = "({:.2f}, {:.2f})".format(*z.tolist()).replace("-", "\N{MINUS SIGN}")
     label = plane.y[index]
     ink.write(paper, f"z = {where}", 1, 3, 10.5)
     ink.write(paper, f"nearest image: a {label}", 1, side + 30, 11)
     ink.write(paper, f"distance {distance:.2f}", 1, 2 * side + 54, 11)
-    for x, y in ((picture, 18), (plane.images[index], side + 46)):
-        ink.put(paper, ink.tile(x, side), 1, y)
+    for tile, y in zip(pictures, (18, side + 46), strict=True):
+        ink.put(paper, tile, 1, y)
         ink.frame(paper, 1, y, side)
     return paper, f"Decoded at {where}; the nearest image is a {label}, at distance {distance:.2f}."
 
@@ -250,7 +252,6 @@ def check_plane(model):
 
 
 def real_images(data):
-    """The test images that an explorer shows, and their classes -> (N, 1, H, W), array (N,)."""
-    images = data.test.batch(slice(IMAGES)).x.float()
-    y = np.zeros(len(images), int) if data.test.y is None else data.test.y[:IMAGES].numpy()
-    return images, y
+    """The test images that an explorer shows, on the CPU, and their classes -> (N, *shape), array (N,)."""
+    images, y = data.test.batch(slice(IMAGES)).x.float().cpu(), data.test.y
+    return images, classes([0] * len(images) if y is None else y[:IMAGES], len(images))
