@@ -140,7 +140,7 @@ def test_the_picture_says_in_words_what_it_shows(patients):
     for patient in patients:
         assert f"{patient.name}: nll {patient.numbers['nll']:.0f}" in picture.alt
     assert not any(name in picture.alt for name in PATIENTS)
-    assert len(picture.png) < 250_000
+    assert len(picture.png) < 300_000
 
 
 # ------------------------------------------------------------------------------------- the verdicts
@@ -152,7 +152,7 @@ def test_all_six_right(key):
     for letter, name in key.items():
         assert f"{letter} is {name!r}" in verdict.message
     for line in (
-        "return nll.mean()",
+        "return Terms(nll, 0 * kl)",
         "return mu",
         "torch.tanh(mu)",
         "torch.rand(",

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from vae_lessons.gaussian import log_density_full, reparameterize
-from vae_lessons.losses import bernoulli_nll, gaussian_nll
+from vae_lessons.losses import gaussian_nll
+from vae_lessons.observation import likelihood_named
 from vae_lessons.runtime import resolve_seed
 from vae_lessons.settings import positive_number, tensor, whole_number
 
@@ -117,24 +118,19 @@ class Curve:
     latent = 1
 
     def __init__(self, decode=arc, likelihood="gaussian", sigma_x=0.3):
-        if likelihood not in ("gaussian", "bernoulli"):
-            raise ValueError(f'likelihood must be "gaussian" or "bernoulli", not {likelihood!r}.')
-        self.decode, self.likelihood = decode, likelihood
-        self.sigma_x = float(positive_number("sigma_x", sigma_x))
+        self.decode, self.sigma_x = decode, float(positive_number("sigma_x", sigma_x))
+        sigma = self.sigma_x if likelihood == "gaussian" else 1.0
+        self.likelihood = likelihood_named(likelihood, sigma, torch.float64)
 
     def sample(self, n, generator=None):
         """n images, each from a z of its own, int -> (n, D). Raises ValueError if n is no count."""
-        out = self.decode(_normal(n, 1, generator))
-        if self.likelihood == "bernoulli":
-            return torch.bernoulli(out.sigmoid(), generator=generator)
-        return out + self.sigma_x * _normal(*out.shape, generator)
+        return self.likelihood.sample(self.decode(_normal(n, 1, generator)), generator)
 
     def log_joint(self, x, z):
         """log p(x, z) = log p(x|z) + log N(z; 0, 1) at K values, (B, D), (B or 1, K) -> (B, K), in nats."""
         out = self.decode(z.reshape(-1, 1)).unflatten(0, z.shape)
         x, out = (t.flatten(0, 1) for t in torch.broadcast_tensors(_rows("x", x, out.shape[2])[:, None], out))
-        nll = bernoulli_nll(x, out) if self.likelihood == "bernoulli" else gaussian_nll(x, out, self.sigma_x)
-        return -nll.view(-1, z.shape[1]) - (z**2 + math.log(2 * math.pi)) / 2
+        return -self.likelihood.nll(x, out).view(-1, z.shape[1]) - (z**2 + math.log(2 * math.pi)) / 2
 
     def log_evidence(self, x):
         """log p(x) = log of the integral of p(x, z) over z, (B, D) -> (B,), in nats.

@@ -23,8 +23,8 @@ class Scores(NamedTuple):
 class History:
     """What `fit` saw: the Scores of each finished epoch.
 
-    Those on `train` are means over the epoch, while the model changed; those on `test` are taken
-    after it. `stopped` says why training ended early, or is None.
+    Those on `train` are means over the epoch of what the objective gave, while the model changed; those on
+    `test` are taken after it, of the model's own terms. `stopped` says why training ended early, or is None.
     """
 
     train: list[Scores] = field(default_factory=list)

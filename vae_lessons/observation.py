@@ -47,13 +47,13 @@ class Gaussian(nn.Module):
     Raises ValueError on another sigma. (Kingma & Welling 2014, appendix C.2; Rybkin et al. 2021)
     """
 
-    def __init__(self, sigma=1.0):
+    def __init__(self, sigma=1.0, dtype=None):
         super().__init__()
         if isinstance(sigma, str) and sigma == "learned":
-            self.log_sigma = nn.Parameter(torch.tensor(0.0))
+            self.log_sigma = nn.Parameter(torch.tensor(0.0, dtype=dtype))
         else:
             sigma = positive_number("sigma", sigma, 'a positive number or "learned"')
-            self.log_sigma = nn.Buffer(torch.tensor(math.log(sigma)))
+            self.log_sigma = nn.Buffer(torch.tensor(math.log(sigma), dtype=dtype))
 
     @property
     def sigma(self):
@@ -85,7 +85,7 @@ class Gaussian(nn.Module):
 LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
 
 
-def likelihood_named(name, sigma=1.0):
+def likelihood_named(name, sigma=1.0, dtype=None):
     """A likelihood from its name and sigma, or itself if it is one, -> nn.Module.
 
     Raises ValueError if the name is unknown, or a likelihood without a sigma is given one.
@@ -95,7 +95,7 @@ def likelihood_named(name, sigma=1.0):
     if name not in LIKELIHOODS:
         raise ValueError(f"likelihood must be one of {', '.join(map(repr, LIKELIHOODS))}, not {said(name)}.")
     if name == "gaussian":
-        return Gaussian(sigma)
+        return Gaussian(sigma, dtype)
     if sigma != 1:
         raise ValueError("A Bernoulli likelihood has no sigma; leave it out.")
     return Bernoulli()

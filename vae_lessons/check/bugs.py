@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 
 from vae_lessons.gaussian import reparameterize
+from vae_lessons.losses import Terms
 from vae_lessons.model import VAE, Output, Posterior
 
 
@@ -17,9 +18,9 @@ class Healthy(VAE):
         """A draw from q(z|x), three of (B, L) -> (B, L)."""
         return reparameterize(mu, log_var, eps)
 
-    def loss(self, nll, kl):
-        """What training minimises, (B,), (B,) -> ()."""
-        return (nll + kl).mean()
+    def charged(self, nll, kl):
+        """The two terms whose sum is minimised, (B,), (B,) -> Terms of (B,)."""
+        return Terms(nll, kl)
 
     def prior(self, n, generator):
         """The z that new images are decoded from, -> (n, L)."""
@@ -38,21 +39,21 @@ class Healthy(VAE):
 
 
 class _NoKl(Healthy):
-    def loss(self, nll, kl):
-        """The reconstruction alone, (B,), (B,) -> ()."""
-        return nll.mean()
+    def charged(self, nll, kl):
+        """The reconstruction alone, (B,), (B,) -> Terms of (B,)."""
+        return Terms(nll, 0 * kl)
 
 
 class _KlSign(Healthy):
-    def loss(self, nll, kl):
-        """The KL subtracted, (B,), (B,) -> ()."""
-        return (nll - kl).mean()
+    def charged(self, nll, kl):
+        """The KL subtracted, (B,), (B,) -> Terms of (B,)."""
+        return Terms(nll, -kl)
 
 
 class _MeanOverPixels(Healthy):
-    def loss(self, nll, kl):
-        """The nll per pixel, the KL per image, (B,), (B,) -> ()."""
-        return (nll / 784 + kl).mean()  # reduction="mean" for the pixels, a sum for the KL
+    def charged(self, nll, kl):
+        """The nll per pixel, the KL per image, (B,), (B,) -> Terms of (B,)."""
+        return Terms(nll / 784, kl)  # reduction="mean" for the pixels, a sum for the KL
 
 
 class _NoNoise(Healthy):

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from vae_lessons import plots
 from vae_lessons.check.bugs import CATALOGUE, PATIENTS, Healthy
-from vae_lessons.gaussian import kl_standard_normal
+from vae_lessons.data import Data, Split
 from vae_lessons.history import Scores
-from vae_lessons.losses import bernoulli_nll
 from vae_lessons.runtime import resolve_seed
-from vae_lessons.train import one_cycle
+from vae_lessons.train import evaluate, fit
 
 LETTERS = "ABCDEF"
 IMAGES, HELD_OUT, EPOCHS, BATCH = 3000, 500, 8, 128
@@ -77,32 +76,15 @@ def examine(name, kind, x, held_out, seed):
     """Train one model of a kind by its own loss, (N, *shape), Split -> Patient."""
     model = kind(**SETTINGS, shape=tuple(x.shape[1:]), seed=seed % 2**63)
     model.start_at(x.mean(0))
-    generator = torch.Generator().manual_seed(seed)
-    adam = torch.optim.Adam(model.parameters(), 4e-3, betas=(0.9, 0.99), fused=True)
-    schedule = one_cycle(adam, 4e-3, EPOCHS * -(-len(x) // BATCH))
-    scores = [_score(model, held_out.x, generator)]
-    for _ in range(EPOCHS):
-        for index in torch.randperm(len(x), generator=generator).split(BATCH):
-            adam.zero_grad()
-            model.loss(*_terms(model, x[index], generator)).backward()
-            adam.step()
-            schedule.step()
-        scores.append(_score(model, held_out.x, generator))
+    scores = [evaluate(model, held_out, seed)]
+    history = fit(
+        model, Data(Split(x), held_out), epochs=EPOCHS, batch=BATCH, device="cpu", seed=seed, progress=False,
+        objective=lambda model, batch, generator: model.charged(*model.terms(batch, generator)),
+    )  # fmt: skip
     with torch.no_grad():
         z = model.prior(HELD_OUT, torch.Generator().manual_seed(0))
         draws, (mu, log_var) = model.show(model.decode(z)), model.encode(held_out.x)
-    return Patient(name, scores, draws, mu, log_var, held_out.y)
-
-
-def _terms(model, x, generator):
-    """nll and kl by their right formulas, (B, *shape) -> (B,), (B,), from the model's own z."""
-    out = model(x, generator=generator)
-    return bernoulli_nll(x, out.logits), kl_standard_normal(out.mu, out.log_var)
-
-
-@torch.no_grad()
-def _score(model, x, generator):
-    return Scores(*(term.mean().item() for term in _terms(model, x, generator)))
+    return Patient(name, scores + history.test, draws, mu, log_var, held_out.y)
 
 
 def show(patients):
