@@ -368,5 +368,5 @@ def test_an_unknown_mistake_shows_the_smallest_input_where_it_differs():
     told = KL(lambda mu, log_var: right(mu, log_var) * (1 + mu[:, 0] ** 2))
     assert told.mistake is None
     assert told.message == (
-        "Not yet: The KL of N(1, 1), mu = [[1]], log_var = [[0]]: expected [0.5], yours gave [1]."
+        "Not yet: the KL of N(1, 1), mu = [[1]], log_var = [[0]]: expected [0.5], yours gave [1]."
     )

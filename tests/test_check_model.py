@@ -1,7 +1,5 @@
 """Lesson 06's two_heads, vae_loss and generate: every known mistake is named, every correct style passes."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -112,16 +110,6 @@ def test_double_precision_is_as_good(name):
             assert getattr(check, name).judge(function).status == "right"
     finally:
         torch.set_default_dtype(torch.float32)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_verdict_is_quick(name):
-    exercise = getattr(check, name)
-    for function in (exercise.reference, exercise.mistakes[-1].codes[0]):
-        exercise.judge(function)
-        start = time.process_time()
-        exercise.judge(function)
-        assert time.process_time() - start < 0.3 * max(1, torch.get_num_threads())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,5 +1,6 @@
 """How small an error a check sees, and how often it refuses a right answer."""
 
+import functools
 from dataclasses import replace
 
 import check_styles
@@ -10,7 +11,6 @@ from test_check_model import RIGHT
 
 from vae_lessons import check, estimators, gaussian, losses, measures
 from vae_lessons.check.exercise import nothing
-from vae_lessons.pca import PCA
 
 SEEDS = range(10)
 
@@ -84,6 +84,17 @@ def times(estimate, to_mu=1, to_log_var=1):
     return estimated
 
 
+def other_noise(function):
+    """The same function, but its noise is not that of the package's own under the same seed."""
+
+    @functools.wraps(function)
+    def moved(*args):
+        torch.randn(17)
+        return function(*args)
+
+    return moved
+
+
 def drawn(noise=1, shift=0):
     return lambda model, n: model.picture(noise * torch.randn(n, model.latent) + shift)
 
@@ -111,3 +122,100 @@ STOCHASTIC = {
     },
     "generate": {"noise": lambda by: drawn(noise=by), "mean, in sigma": lambda by: drawn(shift=by - 1)},
 }  # fmt: skip
+
+
+def off(function):
+    """A deterministic answer times a factor, and one with its gradient times a factor."""
+    return {
+        "value": lambda by: lambda *given: by * function(*given),
+        "gradient": lambda by: lambda *given: scaled_gradient(function(*given), by),
+    }
+
+
+def nearest(by):
+    def found(pictures, images):
+        distance, index = measures.nearest(pictures, images)
+        return by * distance, index
+
+    return found
+
+
+def completeness(by):
+    def share(pictures, measure):
+        distance = by * measures.nearest(pictures.flatten(1), measure.own).distance
+        return (distance <= measure.limit).float().mean()
+
+    return share
+
+
+CERTAIN = {
+    "kl_standard_normal": off(gaussian.kl_standard_normal),
+    "log_density": off(gaussian.log_density),
+    "autoencoder_loss": off(losses.autoencoder_loss),
+    "bernoulli_nll": off(losses.bernoulli_nll),
+    "elbo": off(losses.elbo),
+    "vae_loss": off(losses.vae_loss) | {
+        "the weight of the KL": lambda by: lambda x, logits, mu, log_var, beta=1.0: losses.vae_loss(
+            x, logits, mu, log_var, by * beta
+        ),
+    },
+    "pca_reconstruct": {"value": lambda by: lambda *given: by * check.pca_reconstruct.reference(*given)},
+    "nearest": {"distance": nearest},
+    "completeness": {"distance": completeness},
+    "active_units": {
+        "variance": lambda by: lambda mu, threshold=0.01: (by * mu.var(0) > threshold).sum(),
+    },
+    "beta_implied": {"value": lambda by: lambda **given: by * losses.beta_implied(**given)},
+}  # fmt: skip
+
+
+def tenths(exercises):
+    """Everything that an answer can be off by, as parameters (name, what to be off by, the factor)."""
+    return [
+        pytest.param(name, at, by, id=f"{name}: {what} times {by}")
+        for name, kinds in exercises.items()
+        for what, at in kinds.items()
+        for by in (0.9, 1.1)
+    ]
+
+
+@pytest.mark.parametrize(("name", "at", "by"), tenths(STOCHASTIC))
+def test_a_tenth_more_or_less_is_seen_through_the_noise(name, at, by):
+    """Refused for every seed that was tried, up or down, from an error of this size on:
+
+    reparameterize            scale 5 %, mean 1 % or 0.06 sigma, gradients 0.5 %
+    sample_cloud              scale 6 %, mean 4 %
+    score_function_gradient   scale of the noise 7 %, its mean 2 %, gradients 5 %
+    reparameterized_gradient  scale of the noise 7 %, its mean 2 %, gradients 5 %
+    generate                  scale 5 %, mean 0.08 sigma
+    """
+    for seed in SEEDS:
+        assert quiet(name).judge(other_noise(at(1.0)), seed).status == "right"
+        assert quiet(name).judge(other_noise(at(by)), seed).status == "wrong"
+
+
+@pytest.mark.parametrize(("name", "at", "by"), tenths(CERTAIN))
+def test_a_tenth_more_or_less_is_seen_where_there_is_no_noise(name, at, by):
+    """Of what is compared number by number, 0.1 % is seen; of what is counted, a tenth."""
+    exercise = quiet(name)
+    for seed in SEEDS:
+        assert exercise.judge(at(1.0), seed).status == "right"
+        assert exercise.judge(at(by), seed).status == "wrong"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "style"),
+    [pytest.param(n, f, id=f"{n}: {f.__name__}") for n, styles in (STYLES | RIGHT).items() for f in styles],
+)
+def test_a_right_answer_is_refused_for_none_of_a_thousand_seeds(name, style):
+    loops = (
+        check_styles.draw_loop,
+        check_styles.score_loop,
+        check_styles.path_loop,
+    )  # thousands of steps each
+    exercise = quiet(name)
+    for seed in range(100 if style in loops else 1000):
+        exercise.seen.clear()  # a thousand seeds' facts are not worth keeping
+        told = exercise.judge(style if isinstance(style, type) else other_noise(style), seed)
+        assert told.status == "right", (seed, told.message)

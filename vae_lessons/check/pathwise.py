@@ -1,6 +1,7 @@
 """The exercise on the reparameterized estimator, lesson 04, and how it goes wrong."""
 
 import torch
+from torch.nn.functional import softplus
 
 from vae_lessons import estimators
 from vae_lessons.check.estimators import (
@@ -78,8 +79,10 @@ reparameterized_gradient = Exercise(
     reference=estimators.reparameterized_gradient,
     observe=_observe,
     show=shown_with(estimators.reparameterized_gradient),
-    verified="means and spreads of 600 and 1,500 estimates agree in one and in eight dimensions, and so do the two "
-    "gradients of each sample.",
+    verified=(
+        "means and spreads of 600 and 1,500 estimates agree in one and in eight dimensions, and so do the "
+        "two gradients of each sample."
+    ),
     mistakes=(
         Mistake("the score function estimator",
             "this is unbiased, but it is the other estimator: it uses the values of f, and its spread is "
@@ -94,6 +97,10 @@ reparameterized_gradient = Exercise(
         Mistake("std = log_var",
             "log_var itself stretches the noise. sigma = exp(log_var / 2).",
             PUBLIC, (_path(lambda lv: lv),),
+        ),
+        Mistake("softplus(log_var) as sigma",
+            "softplus(log_var) stretches the noise. Here log_var is log sigma^2: sigma = exp(log_var / 2).",
+            PUBLIC, (_path(softplus),),
         ),
         Mistake("gradient for sigma, not log_var",
             "this is the gradient with respect to sigma. dz/dlog_var = sigma eps / 2, which is half of "

@@ -1,6 +1,7 @@
 """The exercise on the reparameterization trick, lesson 04, and how it goes wrong."""
 
 import torch
+from torch.nn.functional import softplus
 
 from vae_lessons import beside, gaussian
 from vae_lessons.check.exercise import NEAR, PUBLIC, Exercise, Mistake, Shown
@@ -155,6 +156,11 @@ reparameterize = Exercise(
         Mistake("std = log_var",
             "log_var itself stretches the noise, and it may be negative. sigma = exp(log_var / 2).",
             PUBLIC, (_scaled(lambda lv: lv), _scaled(torch.abs)),
+        ),
+        Mistake("softplus(log_var) as sigma",
+            "softplus(log_var) stretches the noise, which suits a network that was asked for something else. "
+            "Here log_var is log sigma^2: sigma = exp(log_var / 2).",
+            PUBLIC, (_scaled(softplus),),
         ),
         Mistake("exp(2 log_var)",
             "exp(2 log_var) is the variance squared. log_var is halved, not doubled: sigma = exp(log_var / "

@@ -149,8 +149,8 @@ score_function_gradient = Exercise(
     observe=_observe,
     show=shown_with(estimators.score_function_gradient),
     verified=(
-        "the estimates from 600 and 1,500 samples agree in one and in eight dimensions, also where f is a step, and "
-        "with two samples a call no baseline sees its own."
+        "the estimates from 600 and 1,500 samples agree in one and in eight dimensions, also where f is a "
+        "step, and with two samples a call no baseline sees its own."
     ),
     mistakes=(
         Mistake("sigma left out",

@@ -1,10 +1,13 @@
 """How the VAE's loss of lesson 06 goes wrong: the catalogue of check.vae_loss."""
 
+from itertools import combinations, product
+
+import torch
 import torch.nn.functional as F
 
 from vae_lessons.check.exercise import COURSE, NEAR, PUBLIC, Mistake
 from vae_lessons.gaussian import kl_standard_normal
-from vae_lessons.losses import bernoulli_nll
+from vae_lessons.losses import bernoulli_nll, vae_loss
 
 
 def _kl_terms(mu, log_var):
@@ -55,6 +58,21 @@ _SQUARED = (
     lambda x, logits: ((x - logits.sigmoid()) ** 2).flatten(1).sum(1) / 2,
     lambda x, logits: ((x - logits.sigmoid()) ** 2).mean(),
     lambda x, logits: ((x - logits) ** 2).mean(),
+)
+_SUMMED = tuple(
+    lambda x, logits, mu, log_var, beta=1.0, r=reading, b=weigh: (
+        ((x - r(logits)) ** 2).sum() + b(beta) * kl_standard_normal(mu, log_var).sum()
+    )
+    for reading in (torch.sigmoid, lambda logits: logits)
+    for weigh in (lambda beta: beta, lambda beta: 1)
+)
+_SMALL = tuple(
+    lambda x, logits, mu, log_var, beta=1.0, s=square, w=weight, b=weigh: (
+        s(x, logits) + w * b(beta) * kl_standard_normal(mu, log_var)
+    ).mean()
+    for square in (_SQUARED[0], _SQUARED[3], _SQUARED[4])
+    for weight in (0.00025, 0.0005, 0.001, 0.005, 0.01, 0.1)
+    for weigh in (lambda beta: beta, lambda beta: 1)
 )
 _SHARES = (
     lambda n, k, b: (n + b * k / len(k)).mean(), lambda n, k, b: (n + b * k * len(k) / 60_000).mean(),
@@ -174,6 +192,23 @@ MISTAKES = (
         "of Bernoulli pixels, whose nll is the cross-entropy.", PUBLIC, tuple(map(_with_nll, _SQUARED)),
     ),
     Mistake(
+        "squared error, everything summed",
+        "the reconstruction is a squared error, and all images are added up. Asked is the cross-entropy of "
+        "Bernoulli pixels, summed over pixels; and the mean over images.", PUBLIC, _SUMMED,
+    ),
+    Mistake(
+        "squared error, and a small weight on the KL",
+        "the reconstruction is a squared error, and the KL has a small fixed weight to go with it, a hidden "
+        "beta. With the cross-entropy, the nll of Bernoulli pixels, the weight is beta and nothing else.",
+        PUBLIC, _SMALL,
+    ),
+    Mistake(
+        "divided by the number of pixels",
+        "this is the right loss divided by the number of pixels: nats a pixel. The two terms weigh as they "
+        "should, but asked are nats an image: divide nothing.", PUBLIC,
+        (lambda x, logits, mu, log_var, beta=1.0: vae_loss(x, logits, mu, log_var, beta) / x[0].numel(),),
+    ),
+    Mistake(
         "KL without its 1/2",
         "the KL is twice too large: the factor 1/2 is missing. That is a hidden beta of 2.", PUBLIC,
         (_with_kl(lambda mu, lv: 2 * kl_standard_normal(mu, lv)),),
@@ -189,6 +224,15 @@ MISTAKES = (
         (
             _with_kl(lambda mu, lv: (mu**2 + (2 * lv).exp() - 1 - lv).sum(1) / 2),
             _with_kl(lambda mu, lv: (mu**2 + (2 * lv).exp() - 1 - 2 * lv).sum(1) / 2),
+        ),
+    ),
+    Mistake(
+        "log_var squared in the KL",
+        "log_var is squared in the KL. It is log sigma^2 already: the KL has exp(log_var) and log_var, and "
+        "squares only mu.", PUBLIC,
+        (
+            _with_kl(lambda mu, lv: (mu**2 + lv.exp() - 1 - lv**2).sum(1) / 2),
+            _with_kl(lambda mu, lv: (mu**2 + lv**2 - 1 - lv).sum(1) / 2),
         ),
     ),
     Mistake(
@@ -210,3 +254,74 @@ MISTAKES = (
         ),
     ),
 )  # fmt: skip
+
+# One thing wrong in each of two places: the reconstruction, the KL, the beta.
+_NLLS = {
+    "mean over pixels": (
+        "the reconstruction is averaged over pixels",
+        lambda x, logits: _cross_entropy(x, logits).flatten(1).mean(1),
+    ),
+    "sign of the reconstruction": (
+        "the reconstruction has the wrong sign",
+        lambda x, logits: -bernoulli_nll(x, logits),
+    ),
+    "nll summed over the batch": (
+        "the reconstruction is summed over the batch",
+        lambda x, logits: bernoulli_nll(x, logits).sum(),
+    ),
+    "double sigmoid": ("the sigmoid is applied twice", lambda x, logits: bernoulli_nll(x, logits.sigmoid())),
+    "x and logits swapped": (
+        "x and logits have changed places",
+        lambda x, logits: _cross_entropy(logits, x).flatten(1).sum(1),
+    ),
+    "squared error": ("the reconstruction is a squared error", _SQUARED[0]),
+    "squared error of the logits": ("the reconstruction is a squared error of the logits", _SQUARED[1]),
+    "mean squared error": ("the reconstruction is a squared error, averaged over pixels", _SQUARED[3]),
+}
+_KLS = {
+    "KL averaged over latent numbers": (
+        "the KL is averaged over latent numbers",
+        lambda mu, lv: _kl_terms(mu, lv).mean(1),
+    ),
+    "KL summed over the batch": ("the KL is summed over the batch", lambda mu, lv: _kl_terms(mu, lv).sum()),
+    "sign of the KL": ("the KL has the wrong sign", lambda mu, lv: -kl_standard_normal(mu, lv)),
+    "KL without its 1/2": ("the KL lacks its 1/2", lambda mu, lv: 2 * kl_standard_normal(mu, lv)),
+    "half the KL": ("the KL has its 1/2 twice", lambda mu, lv: kl_standard_normal(mu, lv) / 2),
+    "-1 dropped": ("the KL lacks its -1", lambda mu, lv: (_kl_terms(mu, lv) + 1 / 2).sum(1)),
+    "log_var squared in the KL": (
+        "log_var is squared in the KL",
+        lambda mu, lv: (mu**2 + lv.exp() - 1 - lv**2).sum(1) / 2,
+    ),
+    "exp(2 log_var)": (
+        "exp(log_var) is squared in the KL",
+        lambda mu, lv: (mu**2 + (2 * lv).exp() - 1 - lv).sum(1) / 2,
+    ),
+    "mu not squared": (
+        "mu is not squared in the KL",
+        lambda mu, lv: (_kl_terms(mu, lv) + (mu - mu**2) / 2).sum(1),
+    ),
+}
+_BETAS = {"missing beta": ("beta is not used", lambda beta: 1.0)}
+_RIGHT = bernoulli_nll, kl_standard_normal, lambda beta: beta
+
+
+def _loss_of(nll, kl, weight):
+    return lambda x, logits, mu, log_var, beta=1.0: (nll(x, logits) + weight(beta) * kl(mu, log_var)).mean()
+
+
+def _bound_of(nll, kl, _):
+    return lambda x, logits, mu, log_var: -nll(x, logits) - kl(mu, log_var)
+
+
+def _pairs(made_of, places):
+    """What goes wrong in one place with what goes wrong in another, -> Mistakes."""
+    for i, j in combinations(range(len(places)), 2):
+        for (first, (says, code)), (second, (too, other)) in product(places[i].items(), places[j].items()):
+            codes = list(_RIGHT)
+            codes[i], codes[j] = code, other
+            both = f"two mistakes at once: {says}, and {too}."
+            yield Mistake(f"{first}, and {second}", both, NEAR, (made_of(*codes),))
+
+
+PAIRS = tuple(_pairs(_loss_of, (_NLLS, _KLS, _BETAS)))
+PAIRS_OF_BOUND = tuple(_pairs(_bound_of, (_NLLS, _KLS)))
