@@ -63,6 +63,17 @@ def test_every_correct_style_is_right(name):
     assert_right(name, RIGHT[name])
 
 
+def test_a_threshold_without_default_and_settings_without_theirs_are_passed_by_name():
+    def units(mu, threshold):
+        return (mu.var(0) > threshold).sum()
+
+    def beta(pixels, latent, reconstruction, over_pixels, over_latent, weight, kl_weight, sigma):
+        return by_table(**locals())
+
+    assert check.active_units.judge(units).status == "right"
+    assert check.beta_implied.judge(beta).status == "right"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_senseless_answers_get_a_calm_verdict(name):
     exercise = getattr(check, name)
