@@ -181,13 +181,13 @@ def tenths(exercises):
 
 @pytest.mark.parametrize(("name", "at", "by"), tenths(STOCHASTIC))
 def test_a_tenth_more_or_less_is_seen_through_the_noise(name, at, by):
-    """Refused for every seed that was tried, up or down, from an error of this size on:
+    """Errors of this size, up and down, were refused for each of 50 seeds:
 
-    reparameterize            scale 5 %, mean 1 % or 0.06 sigma, gradients 0.5 %
-    sample_cloud              scale 6 %, mean 4 %
-    score_function_gradient   scale of the noise 7 %, its mean 2 %, gradients 5 %
-    reparameterized_gradient  scale of the noise 7 %, its mean 2 %, gradients 5 %
-    generate                  scale 5 %, mean 0.08 sigma
+    reparameterize            scale 5 %, mean 2 % or 0.06 sigma, gradients 0.5 %
+    sample_cloud              scale 7 %, mean 4 %
+    score_function_gradient   scale of the noise 8 %, its mean 2 %, gradients 5 %, for mu 2 %
+    reparameterized_gradient  scale of the noise 8 %, its mean 2 %, gradients 5 %, for mu 2 %
+    generate                  scale 6 %, mean 0.08 sigma
     """
     for seed in SEEDS:
         assert quiet(name).judge(other_noise(at(1.0)), seed).status == "right"
@@ -206,7 +206,7 @@ def test_a_tenth_more_or_less_is_seen_where_there_is_no_noise(name, at, by):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "style"),
-    [pytest.param(n, f, id=f"{n}: {f.__name__}") for n, styles in (STYLES | RIGHT).items() for f in styles],
+    [pytest.param(n, f, id=f"{n}: {f.__name__}") for n in STOCHASTIC for f in (STYLES | RIGHT)[n]],
 )
 def test_a_right_answer_is_refused_for_none_of_a_thousand_seeds(name, style):
     loops = (
@@ -217,5 +217,5 @@ def test_a_right_answer_is_refused_for_none_of_a_thousand_seeds(name, style):
     exercise = quiet(name)
     for seed in range(100 if style in loops else 1000):
         exercise.seen.clear()  # a thousand seeds' facts are not worth keeping
-        told = exercise.judge(style if isinstance(style, type) else other_noise(style), seed)
+        told = exercise.judge(other_noise(style), seed)
         assert told.status == "right", (seed, told.message)
