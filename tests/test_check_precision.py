@@ -88,9 +88,9 @@ def other_noise(function):
     """The same function, but its noise is not that of the package's own under the same seed."""
 
     @functools.wraps(function)
-    def moved(*args):
+    def moved(*args, **by_name):
         torch.randn(17)
-        return function(*args)
+        return function(*args, **by_name)
 
     return moved
 

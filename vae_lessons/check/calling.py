@@ -17,15 +17,8 @@ import torch
 
 SECONDS = 10.0  # for all calls of one check
 IDLE = {
-    "RESUME",
-    "NOP",
-    "LOAD_CONST",
-    "RETURN_CONST",
-    "RETURN_VALUE",
-    "POP_TOP",
-    "MAKE_CELL",
-    "COPY_FREE_VARS",
-}
+    "RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP", "MAKE_CELL", "COPY_FREE_VARS"
+}  # fmt: skip
 RAISING = {
     "LOAD_GLOBAL", "LOAD_COMMON_CONSTANT", "PUSH_NULL", "PRECALL", "CALL", "CALL_FUNCTION", "RAISE_VARARGS"
 }  # fmt: skip

@@ -7,7 +7,8 @@ from vae_lessons.check.exercise import Exercise
 from vae_lessons.check.facts import Fact, Probe, noise, tensor_facts
 from vae_lessons.check.losses import no_clouds
 from vae_lessons.check.reconstruction import saturated
-from vae_lessons.check.wrong_losses import MISTAKES, PAIRS
+from vae_lessons.check.wrong_losses import MISTAKES
+from vae_lessons.check.wrong_pairs import PAIRS
 
 NAMES = ("x", "logits", "mu", "log_var", "beta")
 

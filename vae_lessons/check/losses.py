@@ -8,7 +8,7 @@ from vae_lessons.check.calling import Failed
 from vae_lessons.check.exercise import COURSE, NEAR, PUBLIC, Exercise, Mistake, Shown
 from vae_lessons.check.facts import Probe, noise, placed, tensor_facts
 from vae_lessons.check.reconstruction import REFUSES_GREY, bernoulli_of, refuses_grey, saturated
-from vae_lessons.check.wrong_losses import PAIRS_OF_BOUND
+from vae_lessons.check.wrong_pairs import PAIRS_OF_BOUND
 from vae_lessons.gaussian import kl_standard_normal
 
 NAMES = ("x", "logits", "mu", "log_var")

@@ -1,7 +1,5 @@
 """How the VAE's loss of lesson 06 goes wrong: the catalogue of check.vae_loss."""
 
-from itertools import combinations, product
-
 import torch
 import torch.nn.functional as F
 
@@ -10,12 +8,12 @@ from vae_lessons.gaussian import kl_standard_normal
 from vae_lessons.losses import bernoulli_nll, vae_loss
 
 
-def _kl_terms(mu, log_var):
+def kl_terms(mu, log_var):
     """The KL of each latent number, (B, L)."""
     return (mu**2 + log_var.exp() - 1 - log_var) / 2
 
 
-def _cross_entropy(x, logits):
+def cross_entropy(x, logits):
     """The cross-entropy of each pixel, the shape of x."""
     return F.binary_cross_entropy_with_logits(logits, x, reduction="none")
 
@@ -40,7 +38,7 @@ def _with_kl(kl):
 
 
 def _means(x, logits, mu, log_var, beta=1.0):
-    return _cross_entropy(x, logits).mean() + beta * _kl_terms(mu, log_var).mean()
+    return cross_entropy(x, logits).mean() + beta * kl_terms(mu, log_var).mean()
 
 
 def _summed_nll(x, logits, mu, log_var, beta=1.0):
@@ -48,11 +46,11 @@ def _summed_nll(x, logits, mu, log_var, beta=1.0):
 
 
 def _viewed(x, logits, mu, log_var, beta=1.0):
-    nll = _cross_entropy(x.view(-1, 784), logits.view(-1, 784)).sum(1)
+    nll = cross_entropy(x.view(-1, 784), logits.view(-1, 784)).sum(1)
     return (nll + beta * kl_standard_normal(mu, log_var)).mean()
 
 
-_SQUARED = (
+SQUARED = (
     lambda x, logits: ((x - logits.sigmoid()) ** 2).flatten(1).sum(1),
     lambda x, logits: ((x - logits) ** 2).flatten(1).sum(1),
     lambda x, logits: ((x - logits.sigmoid()) ** 2).flatten(1).sum(1) / 2,
@@ -70,7 +68,7 @@ _SMALL = tuple(
     lambda x, logits, mu, log_var, beta=1.0, s=square, w=weight, b=weigh: (
         s(x, logits) + w * b(beta) * kl_standard_normal(mu, log_var)
     ).mean()
-    for square in (_SQUARED[0], _SQUARED[3], _SQUARED[4])
+    for square in (SQUARED[0], SQUARED[3], SQUARED[4])
     for weight in (0.00025, 0.0005, 0.001, 0.005, 0.01, 0.1)
     for weigh in (lambda beta: beta, lambda beta: 1)
 )
@@ -130,7 +128,7 @@ MISTAKES = (
         "the reconstruction is summed over pixels, but the KL is averaged over latent numbers. That is "
         "a hidden beta of 1/L. Sum over both; average over images only.",
         "ARENA, where the implied beta depends on L",
-        (_with_kl(lambda mu, lv: _kl_terms(mu, lv).mean(1)),),
+        (_with_kl(lambda mu, lv: kl_terms(mu, lv).mean(1)),),
     ),
     Mistake(
         "KL summed over the batch",
@@ -164,7 +162,7 @@ MISTAKES = (
         "mean over pixels", "the reconstruction is averaged over pixels, but the KL is summed: a hidden "
         "beta of D, 784 for "
         'our images, and the code collapses. Use reduction="sum", or "none" and .flatten(1).sum(1).', PUBLIC,
-        (_with_nll(lambda x, logits: _cross_entropy(x, logits).flatten(1).mean(1)),),
+        (_with_nll(lambda x, logits: cross_entropy(x, logits).flatten(1).mean(1)),),
     ),
     Mistake(
         "double sigmoid", "the logits pass a sigmoid, and then a loss that applies another. "
@@ -178,18 +176,18 @@ MISTAKES = (
         (
             _with_nll(lambda x, logits: F.binary_cross_entropy(logits, x,
             reduction="none").flatten(1).sum(1)),
-            _with_nll(lambda x, logits: _cross_entropy(x, logits.clamp(0, 1)).flatten(1).sum(1)),
+            _with_nll(lambda x, logits: cross_entropy(x, logits.clamp(0, 1)).flatten(1).sum(1)),
         ),
     ),
     Mistake(
         "x and logits swapped",
         "x and the logits have changed places: in F.binary_cross_entropy_with_logits the logits come first.",
-        PUBLIC, (_with_nll(lambda x, logits: _cross_entropy(logits, x).flatten(1).sum(1)),),
+        PUBLIC, (_with_nll(lambda x, logits: cross_entropy(logits, x).flatten(1).sum(1)),),
     ),
     Mistake(
         "squared error", "the reconstruction is a squared error, which belongs to a Gaussian decoder. "
         "This one gives the logits "
-        "of Bernoulli pixels, whose nll is the cross-entropy.", PUBLIC, tuple(map(_with_nll, _SQUARED)),
+        "of Bernoulli pixels, whose nll is the cross-entropy.", PUBLIC, tuple(map(_with_nll, SQUARED)),
     ),
     Mistake(
         "squared error, everything summed",
@@ -250,78 +248,7 @@ MISTAKES = (
         (
             _viewed, _mixed(lambda n, k, b: (n + b * k).sum() / 128), _mixed(lambda n, k,
             b: (n + b * k).sum() / 64),
-            _with_nll(lambda x, logits: _cross_entropy(x, logits).mean() * 784),
+            _with_nll(lambda x, logits: cross_entropy(x, logits).mean() * 784),
         ),
     ),
 )  # fmt: skip
-
-# One thing wrong in each of two places: the reconstruction, the KL, the beta.
-_NLLS = {
-    "mean over pixels": (
-        "the reconstruction is averaged over pixels",
-        lambda x, logits: _cross_entropy(x, logits).flatten(1).mean(1),
-    ),
-    "sign of the reconstruction": (
-        "the reconstruction has the wrong sign",
-        lambda x, logits: -bernoulli_nll(x, logits),
-    ),
-    "nll summed over the batch": (
-        "the reconstruction is summed over the batch",
-        lambda x, logits: bernoulli_nll(x, logits).sum(),
-    ),
-    "double sigmoid": ("the sigmoid is applied twice", lambda x, logits: bernoulli_nll(x, logits.sigmoid())),
-    "x and logits swapped": (
-        "x and logits have changed places",
-        lambda x, logits: _cross_entropy(logits, x).flatten(1).sum(1),
-    ),
-    "squared error": ("the reconstruction is a squared error", _SQUARED[0]),
-    "squared error of the logits": ("the reconstruction is a squared error of the logits", _SQUARED[1]),
-    "mean squared error": ("the reconstruction is a squared error, averaged over pixels", _SQUARED[3]),
-}
-_KLS = {
-    "KL averaged over latent numbers": (
-        "the KL is averaged over latent numbers",
-        lambda mu, lv: _kl_terms(mu, lv).mean(1),
-    ),
-    "KL summed over the batch": ("the KL is summed over the batch", lambda mu, lv: _kl_terms(mu, lv).sum()),
-    "sign of the KL": ("the KL has the wrong sign", lambda mu, lv: -kl_standard_normal(mu, lv)),
-    "KL without its 1/2": ("the KL lacks its 1/2", lambda mu, lv: 2 * kl_standard_normal(mu, lv)),
-    "half the KL": ("the KL has its 1/2 twice", lambda mu, lv: kl_standard_normal(mu, lv) / 2),
-    "-1 dropped": ("the KL lacks its -1", lambda mu, lv: (_kl_terms(mu, lv) + 1 / 2).sum(1)),
-    "log_var squared in the KL": (
-        "log_var is squared in the KL",
-        lambda mu, lv: (mu**2 + lv.exp() - 1 - lv**2).sum(1) / 2,
-    ),
-    "exp(2 log_var)": (
-        "exp(log_var) is squared in the KL",
-        lambda mu, lv: (mu**2 + (2 * lv).exp() - 1 - lv).sum(1) / 2,
-    ),
-    "mu not squared": (
-        "mu is not squared in the KL",
-        lambda mu, lv: (_kl_terms(mu, lv) + (mu - mu**2) / 2).sum(1),
-    ),
-}
-_BETAS = {"missing beta": ("beta is not used", lambda beta: 1.0)}
-_RIGHT = bernoulli_nll, kl_standard_normal, lambda beta: beta
-
-
-def _loss_of(nll, kl, weight):
-    return lambda x, logits, mu, log_var, beta=1.0: (nll(x, logits) + weight(beta) * kl(mu, log_var)).mean()
-
-
-def _bound_of(nll, kl, _):
-    return lambda x, logits, mu, log_var: -nll(x, logits) - kl(mu, log_var)
-
-
-def _pairs(made_of, places):
-    """What goes wrong in one place with what goes wrong in another, -> Mistakes."""
-    for i, j in combinations(range(len(places)), 2):
-        for (first, (says, code)), (second, (too, other)) in product(places[i].items(), places[j].items()):
-            codes = list(_RIGHT)
-            codes[i], codes[j] = code, other
-            both = f"two mistakes at once: {says}, and {too}."
-            yield Mistake(f"{first}, and {second}", both, NEAR, (made_of(*codes),))
-
-
-PAIRS = tuple(_pairs(_loss_of, (_NLLS, _KLS, _BETAS)))
-PAIRS_OF_BOUND = tuple(_pairs(_bound_of, (_NLLS, _KLS)))
