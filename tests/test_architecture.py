@@ -19,8 +19,8 @@ ORDER = (
 # And so inside check: what judges, then the exercises.
 ORDER_OF_CHECK = (
     "verdict", "calling", "facts", "moments", "multiples", "exercise", "meter", "estimators", "squares",
-    "gaussian", "divergence", "cloud", "sampling", "pca", "neighbours", "measures", "score_function", "pathwise",
-    "reconstruction", "wrong_losses", "wrong_pairs", "losses", "loss", "wrong_heads", "heads", "watching",
+    "gaussian", "divergence", "cloud", "sampling", "pca", "neighbours", "measures", "score_function",
+    "pathwise", "reconstruction", "wrong_losses", "wrong_pairs", "losses", "loss", "wrong_heads", "heads", "watching",
     "drawing", "bugs", "clinic", "diagnosis", "implied", "units", "purpose",
 )  # fmt: skip
 FILES = sorted(HOUSE.rglob("*.py"))
