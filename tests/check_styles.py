@@ -279,6 +279,10 @@ def nll_softplus(x, logits):
     return (F.softplus(logits.double()) - x * logits).sum(tuple(range(1, x.ndim)))
 
 
+def nll_stable(x, logits):
+    return (logits.clamp(min=0) - x * logits + torch.log1p((-logits.abs()).exp())).flatten(1).sum(1)
+
+
 def elbo_parts(x, logits, mu, log_var):
     return -nll_logits(x, logits) - kl_formula(mu, log_var)
 
@@ -307,6 +311,6 @@ STYLES = {
     "reparameterize": (draw_formula, draw_distribution, draw_loop, draw_in_place),
     "score_function_gradient": (score_formula, score_autograd, score_others, score_loop),
     "reparameterized_gradient": (path_autograd, path_by_hand, path_distribution, path_loop),
-    "bernoulli_nll": (nll_logits, nll_formula, nll_loop, nll_softplus),
+    "bernoulli_nll": (nll_logits, nll_formula, nll_loop, nll_softplus, nll_stable),
     "elbo": (elbo_parts, elbo_loop, elbo_distributions),
 }

@@ -17,15 +17,15 @@ import torch
 
 SECONDS = 10.0  # for all calls of one check
 IDLE = {
-    "RESUME",
-    "NOP",
-    "LOAD_CONST",
-    "RETURN_CONST",
-    "RETURN_VALUE",
-    "POP_TOP",
-    "MAKE_CELL",
-    "COPY_FREE_VARS",
-}
+    "RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP", "MAKE_CELL", "COPY_FREE_VARS"
+}  # fmt: skip
+RAISING = {
+    "LOAD_GLOBAL", "LOAD_COMMON_CONSTANT", "PUSH_NULL", "PRECALL", "CALL", "CALL_FUNCTION", "RAISE_VARARGS"
+}  # fmt: skip
+PARENTS = {"super", "__init__", "torch", "nn", "Module"}
+
+
+NONE = inspect.Parameter.empty
 
 
 class Failure(NamedTuple):
@@ -52,13 +52,29 @@ class Call:
     """A learner's function, called on clones. Raises Failed where it gives no such answer.
 
     `call(...)` gives the raw answer, `call.tensor(...)` a tensor, `call.tensors(2, ...)` a tuple of two,
-    `call.number(...)` a float. What the function prints is shown the first time only.
+    `call.number(...)` a float. What the function prints is shown the first time only. `parameters` are
+    the exercise's with their defaults, `NONE` where there is none: one that has a default is an option.
     """
 
-    def __init__(self, function):
-        self.function, self.times = function, 0
+    def __init__(self, function, parameters=None):
+        self.function, self.parameters, self.times = function, parameters or {}, 0
+        self.own = _own(function)
+
+    def arranged(self, *args, **kwargs):
+        """The arguments as the function takes them: an option by its name, its default where it has none."""
+        given = dict(zip(self.parameters, args, strict=False)) or dict(enumerate(args))
+        options = {name: value for name, value in self.parameters.items() if value is not NONE}
+        first = list(self.own)[: len(self.parameters) - len(options)]
+        if any(name in options for name in first):  # an option stands among the others, so all go by name
+            named = {name: value for name, value in given.items() if name in self.own}
+        else:
+            named = {name: given[name] for name in options if name in given and name in self.own}
+        asked = {name for name in options if self.own.get(name) is NONE} - given.keys() - kwargs.keys()
+        placed = [value for name, value in given.items() if name not in named]
+        return placed, named | kwargs | {name: options[name] for name in asked}
 
     def __call__(self, *args, **kwargs):
+        args, kwargs = self.arranged(*args, **kwargs)
         args = [_clone(value) for value in args]
         kwargs = {name: _clone(value) for name, value in kwargs.items()}
         self.times += 1
@@ -118,16 +134,36 @@ def guarded(seed, seconds=SECONDS):
 
 
 def untouched(function):
-    """Whether a function's body is a docstring and `...` or `pass`; of a class, that of all its methods."""
+    """Whether a function's body is a docstring and `...`, `pass` or `raise NotImplementedError`.
+
+    Of a class, whether that holds of all its methods; __init__ may call that of its parent.
+    """
     if inspect.isclass(function):
-        own = [f for name, f in vars(function).items() if inspect.isfunction(f) and name != "__init__"]
-        return all(untouched(f) for f in own)
+        own = [f for f in vars(function).values() if inspect.isfunction(f)]
+        return all(untouched(f) or _calls_parent(f) for f in own)
     code = getattr(function, "__code__", None)
     if code is None or not isinstance(function, types.FunctionType):
         return False
     steps = list(dis.get_instructions(code))
+    loaded = [step.argrepr for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_COMMON_CONSTANT")]
+    if loaded and all("NotImplementedError" in name for name in loaded):
+        return all(step.opname in IDLE | RAISING for step in steps)
     values = [step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST")]
     return all(step.opname in IDLE for step in steps) and all(v is None or v is ... for v in values)
+
+
+def _calls_parent(function):
+    """Whether an __init__ does nothing but call its parent's."""
+    return function.__name__ == "__init__" and set(function.__code__.co_names) <= PARENTS
+
+
+def _own(function):
+    """The parameters that a function can be given by name, with their defaults, -> dict."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        return {}
+    return {p.name: p.default for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
 
 
 def said_by(error, function):

@@ -5,9 +5,9 @@ import torch
 from vae_lessons import beside, gaussian
 from vae_lessons.check.exercise import COURSE, NEAR, PUBLIC, Exercise, Mistake, Shown
 from vae_lessons.check.facts import Fact, noise, placed
-from vae_lessons.check.moments import fresh, mean_fact, shape_fact, still, together
+from vae_lessons.check.moments import fresh, mean_fact, pooled_facts, shape_fact, still, together
 
-DRAWS = 1500
+DRAWS = 5000  # 15,000 numbers where there are three dimensions
 LEANING = ((4.0, 1.8), (1.8, 1.0))  # the two spread differently and go together
 THREE = ((2.0, -0.9, 0.4), (-0.9, 1.0, 0.0), (0.4, 0.0, 0.5))
 
@@ -23,11 +23,12 @@ def _observe(call, seed):
         yield Fact(f"the shape of {n} draws of {len(covariance)} numbers each, (n, L)", tuple(x.shape))
     for covariance in (LEANING, THREE):
         mean, covariance = _cloud(covariance, seed)
-        x, again = (call.tensor(DRAWS, mean, covariance).detach().cpu().double() for _ in range(2))
+        few = [call.tensor(4, mean, covariance).detach() for _ in range(2)]
+        yield fresh("the draws of a second call with the same arguments", *few)
+        x = call.tensor(DRAWS, mean, covariance).detach().cpu().double()
         if x.shape != (DRAWS, len(mean)):
             yield Fact(f"the shape of {DRAWS} draws, (n, L)", tuple(x.shape))
             return
-        yield fresh("the draws of a second call with the same arguments", x, again)
         yield from _moment_facts(x, mean.cpu().double(), covariance)
 
 
@@ -43,8 +44,9 @@ def _moment_facts(x, mean, covariance):
     said = f"the covariance of {len(x)} draws, for covariance = {_rounded(covariance)}"
     yield mean_fact(said, products)
     a = torch.linalg.cholesky(covariance.cpu().double())
-    round_again = torch.linalg.solve_triangular(a, deviation.T, upper=False).T  # eps, if x = mean + A eps
-    yield shape_fact("E e^4 of the noise, 3 for a bell curve", round_again)
+    eps = torch.linalg.solve_triangular(a, (x - mean).T, upper=False).T  # if x = mean + A eps
+    yield from pooled_facts("eps, if the draws are mean + A eps", eps)
+    yield shape_fact("E e^4 of the noise, 3 for a bell curve", eps)
 
 
 def _rounded(covariance):
@@ -97,7 +99,7 @@ sample_cloud = Exercise(
     observe=_observe,
     show=_show,
     verified=(
-        "mean and covariance of 1,500 draws in two and in three dimensions, a bell's shape, and fresh "
+        "mean and covariance of 5,000 draws in two and in three dimensions, a bell's shape, and fresh "
         "noise for each draw and call."
     ),
     mistakes=(

@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch.nn.functional import softplus
 
 from vae_lessons import beside, gaussian
 from vae_lessons.check.calling import no_answer
@@ -113,6 +114,20 @@ kl_standard_normal = Exercise(
             PUBLIC,
             (lambda mu, lv: (mu**2 + lv**2 - 1 - (lv**2).log()).sum(-1) / 2,
              lambda mu, lv: (mu**2 + lv**2 - 1 - lv.log() * 2).sum(-1) / 2),
+        ),
+        Mistake("log_var squared",
+            "log_var is squared. It is log sigma^2 already: the KL has exp(log_var) and log_var, and squares "
+            "only mu.",
+            PUBLIC,
+            (lambda mu, lv: (mu**2 + lv.exp() - 1 - lv**2).sum(-1) / 2,
+             lambda mu, lv: (mu**2 + lv**2 - 1 - lv).sum(-1) / 2),
+        ),
+        Mistake("softplus(log_var) as sigma",
+            "softplus(log_var) is taken for sigma, which suits a network that was asked for something else. "
+            "Here log_var is log sigma^2, so sigma^2 = exp(log_var).",
+            PUBLIC,
+            (lambda mu, lv: (mu**2 + softplus(lv) ** 2 - 1 - 2 * softplus(lv).log()).sum(-1) / 2,
+             lambda mu, lv: (mu**2 + softplus(lv) ** 2 - 1 - lv).sum(-1) / 2),
         ),
         Mistake("exp(2 log_var)",
             "exp(log_var) is squared, but it is sigma^2 already: log_var is log sigma^2, not log sigma.",

@@ -61,8 +61,10 @@ def _observe(call, seed):
         return
     yield Fact("what the pictures are", look(model, z, pictures))
     yield Fact("whether the pictures still hold on to the gradient", pictures.requires_grad)
-    pictures, _ = _asked(call, _model(seed, latent=5), 4)
-    yield Fact("the shape of 4 pictures of a model with five latent numbers", tuple(pictures.shape))
+    pictures, _ = _asked(call, _model(seed, latent=12), 4)
+    yield Fact("the shape of 4 pictures of a model with twelve latent numbers", tuple(pictures.shape))
+    _, watch = _asked(call, _model(seed, latent=12), 1000)
+    yield Fact("what z is, in twelve dimensions", kind(torch.cat(watch.z).double()))
 
 
 def _asked(call, model, n):

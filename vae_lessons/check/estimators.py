@@ -6,20 +6,21 @@ from vae_lessons import beside
 from vae_lessons.check.calling import no_answer
 from vae_lessons.check.exercise import COURSE, NEAR, PUBLIC, Mistake, Shown
 from vae_lessons.check.facts import Fact, noise, placed
-from vae_lessons.check.moments import fresh
+from vae_lessons.check.moments import SURE, fresh
 
-SAMPLES = 600
+SAMPLES = ((1, 600), (8, 1500))  # latent numbers and samples; the second makes 12,000 numbers
 NAMES = ("mu", "log_var")
-LOG_VAR = (-1.6, -0.7, 0.9)
+LOG_VAR = (-0.7, 0.9, -1.6, -1.1, 0.3, -0.4, 0.6, -1.3)
+SLOPE = (1.6, -1.2, 1.0, 0.7, -1.5, 1.3, -0.8, 0.9)
 
 
 def place(latent, seed):
     """mu and log_var (L,), and a smooth f whose mean under q is 0, so that its estimates are steady."""
-    mu = placed(0.5 + noise(latent, seed=seed))
-    log_var = placed(
-        torch.tensor(LOG_VAR[3 - latent :] if latent > 1 else (-0.7,), dtype=torch.float64, device="cpu")
+    mu = placed(5 + noise(latent, seed=seed))  # far from 0, so that a tenth of it is seen
+    log_var, slope = (
+        placed(torch.tensor(numbers[:latent], dtype=torch.float64, device="cpu"))
+        for numbers in (LOG_VAR, SLOPE)
     )
-    slope = placed(torch.tensor([1.6, -1.2, 1.0][:latent], dtype=torch.float64, device="cpu"))
     start, square = mu.clone(), log_var.exp()
 
     def f(z):
@@ -59,6 +60,17 @@ def rows_of(call, given, samples):
                 f"It must return gradients of shape {(samples, len(given[1]))}, not {tuple(rows.shape)}."
             )
     return found
+
+
+def fitted_facts(said, got, want, *others):
+    """Gradients as a want + b others + rest, each (K, L): a is 1, and nothing is left over, -> Facts."""
+    parts = torch.stack([want, *others], 2).transpose(0, 1)  # (L, K, P)
+    found = torch.linalg.lstsq(parts, got.T[:, :, None]).solution  # (L, P, 1)
+    left = (got.T - (parts @ found)[..., 0]) ** 2
+    rest, share = left.sum(1) / (want**2).sum(0), found[:, 0, 0]
+    error = (left.mean(1) * torch.linalg.pinv(parts.mT @ parts)[:, 0, 0]).sqrt()  # 0 for a right answer
+    yield Fact(f"estimates for each unit of {said}", share, 0.02 * (1 + share.abs()) + SURE * error)
+    yield Fact(f"what is left over beside {said}", rest, torch.where(rest < 0.05, 0.05, 0.3 * rest))
 
 
 def shown_with(reference):

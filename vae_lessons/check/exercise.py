@@ -5,12 +5,15 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain, product
 from typing import NamedTuple
 
 import torch
 
-from vae_lessons.check.calling import Call, Failure, TooLong, guarded, reseed, untouched
+from vae_lessons.check.calling import NONE, Call, Failure, TooLong, guarded, reseed, untouched
 from vae_lessons.check.facts import Fact, agree, compared, first_difference, whole
+from vae_lessons.check.multiples import MULTIPLES, SIMPLE, fitting, times
 from vae_lessons.check.verdict import Hinted, Verdict, Words, graded
 
 # Where mistakes were seen, if no more is known of it than that.
@@ -42,6 +45,11 @@ def nothing(call, seed):
     return Shown()
 
 
+def no_remark(call, seed):
+    """Nothing to add to a right answer."""
+    return ""
+
+
 @dataclass
 class Exercise(Hinted):
     """A stub to fill, its check, its hints and its solution. Call it with the learner's function.
@@ -58,6 +66,8 @@ class Exercise(Hinted):
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, ...]
     solutions: tuple = ()  # the package's functions to show, if not `reference` itself
+    pairs: tuple[Mistake, ...] = ()  # two mistakes at once, looked for if it is none of `mistakes`
+    remark: Callable[[Call, int], str] = no_remark  # what a right answer should be told yet
     show: Callable[[Call, int], Shown] = nothing
     given: int = field(default=0, repr=False)  # hints so far
     seen: dict = field(default_factory=dict, repr=False)  # the facts of the package's own and of mistakes
@@ -87,16 +97,27 @@ class Exercise(Hinted):
             return Verdict("wrong", None, f"Not yet: {trouble}")
         try:
             with guarded(seed):
-                call = Call(function)
+                call = self._call(function)
                 facts = list(whole(self.observe(call, seed)))
                 shown = self._shown(facts, call, seed)
+            right = self._right(facts, seed)
+            remark = self._remarked(call, seed) if right and shown.fine else ""
         except TooLong:
             text = "Not yet: it takes too long, so it was stopped. Is there a loop without an end?"
             return Verdict("wrong", None, text)
-        end = facts[-1].value
-        if isinstance(end, Failure) and end.kind.startswith("NotImplementedError"):
-            return self._untouched()
-        return self._weigh(facts, shown, seed)
+        if right and shown.fine:
+            return Verdict("right", None, _joined(f"Right: {self.verified}", shown.says, remark), shown.draw)
+        return self._refused(facts, right, shown, seed)
+
+    def _call(self, function):
+        """A function, called as the lesson does: its own defaults are those of the package's."""
+        own = inspect.signature(self.reference).parameters
+        return Call(function, {name: own[name].default if name in own else NONE for name in self.parameters})
+
+    def _remarked(self, call, seed):
+        with guarded(seed), contextlib.suppress(Exception):  # nor is a remark
+            return self.remark(call, seed)
+        return ""
 
     def _shown(self, facts, call, seed):
         if not isinstance(facts[-1].value, Failure):
@@ -104,13 +125,15 @@ class Exercise(Hinted):
                 return self.show(call, seed)
         return Shown()
 
-    def _weigh(self, facts, shown, seed):
+    def _right(self, facts, seed):
+        """Whether these are the facts of the package's own."""
         wanted = self._wanted(seed)
-        right = len(facts) == len(wanted) and all(map(agree, facts, wanted))
-        if right and shown.fine:
-            return Verdict("right", None, _joined(f"Right: {self.verified}", shown.says), shown.draw)
+        return len(facts) == len(wanted) and all(map(agree, facts, wanted))
+
+    def _refused(self, facts, right, shown, seed):
+        """The verdict on an answer with a mistake, or with right facts that the meter does not let pass."""
         mistake = None if right else self.named(facts, seed)
-        told = mistake.says if mistake else "" if right else first_difference(facts, wanted)
+        told = mistake.says if mistake else "" if right else first_difference(facts, self._wanted(seed))
         text = _joined("Not yet:", told, shown.says)
         return Verdict("wrong", mistake and mistake.name, text, shown.draw)
 
@@ -119,18 +142,46 @@ class Exercise(Hinted):
         key = self._key(self.reference, seed)
         if key not in self.seen:
             with guarded(seed, None):
-                self.seen[key] = list(whole(self.observe(Call(self.reference), seed)))
+                self.seen[key] = list(whole(self.observe(self._call(self.reference), seed)))
         return self.seen[key]
 
     def named(self, facts, seed=0):
-        """The first known mistake with these facts, -> Mistake or None."""
+        """The first known mistake with these facts, or two of them at once, -> Mistake or None."""
         with guarded(seed, None):
-            for mistake in self.mistakes:
+            for mistake in chain(self.mistakes, self._multiples, self.pairs, self._doubles):
                 if any(self._does(code, facts, seed) for code in mistake.codes):
                     return mistake
                 if mistake.trait and mistake.trait(facts):
                     return mistake
         return None
+
+    @cached_property
+    def _multiples(self):
+        """The right answer times a known constant, -> Mistakes."""
+        if not isinstance(self._wanted(0)[-1].value, (torch.Tensor, float)):
+            return ()  # an answer of another kind, such as pictures or layers
+        return tuple(
+            Mistake(
+                words := f"the right answer {multiple.words}",
+                f"this is {words}. Nothing else is wrong.",
+                PUBLIC, (times(self.reference, self.parameters, multiple),),
+            )
+            for multiple in fitting(MULTIPLES, self.parameters)
+        )  # fmt: skip
+
+    @cached_property
+    def _doubles(self):
+        """Known mistakes, the answer then times a known constant, -> Mistakes."""
+        if not isinstance(self._wanted(0)[0].value, (torch.Tensor, float)):
+            return ()  # draws: a wrong sampler times a constant is another wrong sampler
+        return tuple(
+            Mistake(
+                f"{mistake.name}, {multiple.words}",
+                f"two mistakes at once. First: {mistake.says} Second: the whole is {multiple.words}.",
+                NEAR, tuple(times(code, self.parameters, multiple) for code in mistake.codes),
+            )
+            for mistake, multiple in product(self.mistakes, fitting(SIMPLE, self.parameters))
+        )  # fmt: skip
 
     def _does(self, code, facts, seed):
         """Whether a mistake has these facts; those of it that were looked at before are kept."""
@@ -138,7 +189,7 @@ class Exercise(Hinted):
         if not all(map(agree, facts, self.seen.get(key, ()))):
             return False
         reseed(seed)
-        same, self.seen[key] = compared(facts, self.observe(Call(code), seed))
+        same, self.seen[key] = compared(facts, self.observe(self._call(code), seed))
         return same
 
     def _key(self, code, seed):
@@ -157,12 +208,15 @@ class Exercise(Hinted):
             signature = inspect.signature(function)
         except (TypeError, ValueError):  # some built-in functions have none
             return None
-        names = [name for name in signature.parameters if name != "self"]
-        own = f"{self.name}({', '.join(names)})"
-        if sorted(names) == sorted(self.parameters) and names != list(self.parameters):
+        call = self._call(function)
+        own = f"{self.name}({', '.join(signature.parameters)})"
+        needed = [name for name in self.parameters if call.parameters[name] is NONE]
+        names = [name for name in signature.parameters if name not in self.parameters or name in needed]
+        if sorted(names) == sorted(needed) and names != needed:
             return f"the arguments come in the order {wanted}, but yours is {own}."
         try:
-            signature.bind(*self.parameters)
+            args, kwargs = call.arranged(*self.parameters)
+            signature.bind(*args, **kwargs)
         except TypeError:
             return f"it is called as {wanted}, but yours is {own}."
         return None

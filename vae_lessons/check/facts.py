@@ -11,7 +11,7 @@ from vae_lessons.check.calling import Failed, Failure, no_answer
 class Fact(NamedTuple):
     """One thing seen of a function: what was asked, what came, and by how much it may be off."""
 
-    asked: str  # completes "Asked for ..."
+    asked: str  # stands behind "Not yet:" just as it is, since it may begin with a formula
     value: object  # Tensor, None (no gradient), or anything that == compares
     tolerance: object = 0.0  # Tensor or number: how far two such values may be apart and be the same
 
@@ -114,22 +114,19 @@ def _told(got, want):
         return got.value.sentence
     if want.value is not None and got.value is None:
         return (
-            f"{_capital(want.asked)}: none comes. Something like .detach(), .item() or torch.tensor(...) "
-            "cuts it off."
+            f"{want.asked}: none comes. Something like .detach(), .item() or torch.tensor(...) cuts it off."
         )
     a, b = got.value, want.value
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         if a.shape != b.shape:
-            return (
-                f"{_capital(want.asked)}: expected shape {tuple(b.shape)}, yours has shape {tuple(a.shape)}."
-            )
+            return f"{want.asked}: expected shape {tuple(b.shape)}, yours has shape {tuple(a.shape)}."
         if a.numel() > 12:
             place = int((a - b).abs().nan_to_num(math.inf).argmax())
             at = tuple(int(i) for i in torch.unravel_index(torch.tensor(place), a.shape))
             a, b = a.flatten()[place], b.flatten()[place]
             where = f"[{', '.join(map(str, at))}]"
-            return f"{_capital(want.asked)}: at {where} expected {shown(b)}, yours gave {shown(a)}."
-    return f"{_capital(want.asked)}: expected {shown(b)}, yours gave {shown(a)}."
+            return f"{want.asked}: at {where} expected {shown(b)}, yours gave {shown(a)}."
+    return f"{want.asked}: expected {shown(b)}, yours gave {shown(a)}."
 
 
 def placed(value):
@@ -167,7 +164,3 @@ def _numbers(value):
     if isinstance(value, list):
         return f"[{', '.join(map(_numbers, value))}]"
     return f"{value:.4g}"
-
-
-def _capital(text):
-    return text[:1].upper() + text[1:]

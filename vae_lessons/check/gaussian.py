@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch.nn.functional import softplus
 
 from vae_lessons import beside, gaussian
 from vae_lessons.check.calling import no_answer
@@ -105,6 +106,10 @@ log_density = Exercise(
             "exp(log_var) is the variance, but it is used as sigma, as in Normal(mu, log_var.exp()). sigma "
             "= exp(log_var / 2).",
             PUBLIC, (_density_of(lambda lv: (2 * lv).exp()),),
+        ),
+        Mistake("softplus(log_var) as sigma",
+            "softplus(log_var) is taken for sigma. Here log_var is log sigma^2: sigma = exp(log_var / 2).",
+            PUBLIC, (_density_of(lambda lv: softplus(lv) ** 2),),
         ),
         Mistake("square left out",
             "the deviation x - mu must be squared before it is divided by the variance.",

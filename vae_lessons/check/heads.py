@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from vae_lessons import model
-from vae_lessons.check.calling import Call, no_answer
+from vae_lessons.check.calling import Call, no_answer, untouched
 from vae_lessons.check.exercise import Exercise
 from vae_lessons.check.facts import Fact, noise, placed
 from vae_lessons.check.wrong_heads import MISTAKES
@@ -19,6 +19,10 @@ FIRST, SECOND = "mu|mean|loc", "var|sigma|std|scale"  # parts of names that tell
 def _observe(call, seed):
     heads = _made(call, HIDDEN, LATENT)
     forward = Call(type(heads).forward)
+    if untouched(forward.function):
+        raise no_answer(
+            "__init__ is written, forward is not: it must return mu and log_var, (B, latent) each."
+        )
     with torch.no_grad():
         for i, weight in enumerate(heads.parameters()):  # as if trained, and with some spread
             weight.copy_(placed(noise(*weight.shape, seed=seed + i)) * (1 if weight.ndim < 2 else 0.4))

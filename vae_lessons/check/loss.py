@@ -5,7 +5,10 @@ import torch
 from vae_lessons import losses
 from vae_lessons.check.exercise import Exercise
 from vae_lessons.check.facts import Fact, Probe, noise, tensor_facts
+from vae_lessons.check.losses import no_clouds
+from vae_lessons.check.reconstruction import saturated
 from vae_lessons.check.wrong_losses import MISTAKES
+from vae_lessons.check.wrong_pairs import PAIRS
 
 NAMES = ("x", "logits", "mu", "log_var", "beta")
 
@@ -42,16 +45,22 @@ def _observe(call, seed):
     yield Fact("the same without beta, which is 1 then", value, 1e-4 * (1 + value.abs()))
 
 
+def _remark(call, seed):
+    return saturated(call, *no_clouds(), 1.0)
+
+
 vae_loss = Exercise(
     name="vae_loss",
     parameters=NAMES,
     reference=losses.vae_loss,
     observe=_observe,
+    remark=_remark,
     verified="nll summed over pixels, kl over latent numbers, beta on the kl, the mean over images, and "
     "the gradients. What this check cannot see is which z the logits came from: decode z = mu in place "
     "of a draw, and the same loss is no bound any more. check.reparameterize sees that, and so does "
     "the clinic.",
     mistakes=MISTAKES,
+    pairs=PAIRS,
     hints=(
         "Two terms of one image each, (B,): nll is the cross-entropy summed over the pixels, kl is "
         "summed over latent numbers. Which functions of lessons 03 and 05 give them?",

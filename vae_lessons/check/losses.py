@@ -6,7 +6,9 @@ from vae_lessons import losses
 from vae_lessons.check import meter
 from vae_lessons.check.calling import Failed
 from vae_lessons.check.exercise import COURSE, NEAR, PUBLIC, Exercise, Mistake, Shown
-from vae_lessons.check.facts import Probe, noise, tensor_facts
+from vae_lessons.check.facts import Probe, noise, placed, tensor_facts
+from vae_lessons.check.reconstruction import REFUSES_GREY, bernoulli_of, refuses_grey, saturated
+from vae_lessons.check.wrong_pairs import PAIRS_OF_BOUND
 from vae_lessons.gaussian import kl_standard_normal
 
 NAMES = ("x", "logits", "mu", "log_var")
@@ -29,8 +31,11 @@ def probes(seed):
 
 
 def _observe(call, seed):
-    for probe in probes(seed):
-        yield from tensor_facts(call, probe, NAMES, ("logits", "mu", "log_var"))
+    for probe in probes(
+        seed
+    ):  # at 0 a right loss may have a kink, max(logits, 0), so no gradient is asked there
+        reached = NAMES[1:] if probe.args[1].any() else NAMES[2:]
+        yield from tensor_facts(call, probe, NAMES, reached)
 
 
 def _show(call, seed):
@@ -39,6 +44,15 @@ def _show(call, seed):
     except (Failed, TypeError, ValueError) as error:
         said = error.args[0].sentence if isinstance(error, Failed) else error
         return Shown(says=f"The evidence meter cannot read it: {said}", fine=False)
+
+
+def no_clouds():
+    """mu and log_var of one image whose q is the prior, so that its KL is 0, two of (1, 1)."""
+    return [placed(torch.zeros(1, 1)) for _ in range(2)]
+
+
+def _remark(call, seed):
+    return saturated(call, *no_clouds())
 
 
 def parts(x, logits, mu, log_var):
@@ -61,6 +75,11 @@ def _of_parts(combine):
     return lambda *given: combine(*parts(*given))
 
 
+def _with_kl(kl):
+    """A bound with another KL: kl(mu, log_var) -> (B,)."""
+    return lambda x, logits, mu, log_var: -losses.bernoulli_nll(x, logits) - kl(mu, log_var)
+
+
 def _squares(x, logits, mu, log_var):
     return -((x - logits.sigmoid()) ** 2).flatten(1).sum(1) - kl_standard_normal(mu, log_var)
 
@@ -78,6 +97,8 @@ elbo = Exercise(
     parameters=NAMES,
     reference=losses.elbo,
     observe=_observe,
+    pairs=PAIRS_OF_BOUND,
+    remark=_remark,
     show=_show,
     verified="values and gradients agree on four inputs.",
     mistakes=(
@@ -155,10 +176,30 @@ elbo = Exercise(
             "logits as they are.",
             PUBLIC, (_double_sigmoid,),
         ),
+        Mistake("Bernoulli refuses grey pixels", REFUSES_GREY, PUBLIC, (
+                lambda x, logits, mu, lv: (
+                    -bernoulli_of(x, logits=logits).flatten(1).sum(1) - kl_standard_normal(mu, lv)
+                ),
+            ),
+            refuses_grey,
+        ),
+        Mistake("divided by the number of pixels",
+            "this is the right bound divided by the number of pixels: nats a pixel. The two terms weigh as "
+            "they should, but asked are nats an image: divide nothing.",
+            PUBLIC,
+            (weighed(lambda x, mu: 1 / x[0].numel(), lambda x, mu: 1 / x[0].numel()),),
+        ),
+        Mistake("log_var squared in the KL",
+            "log_var is squared in the KL. It is log sigma^2 already: the KL has exp(log_var) and log_var, "
+            "and squares only mu.",
+            PUBLIC,
+            (_with_kl(lambda mu, lv: (mu**2 + lv.exp() - 1 - lv**2).sum(1) / 2),
+             _with_kl(lambda mu, lv: (mu**2 + lv**2 - 1 - lv).sum(1) / 2)),
+        ),
         Mistake("squared error",
             "this has the squared error in place of log p(x|z). The decoder is Bernoulli: the "
             "reconstruction is minus the cross-entropy, summed over pixels.",
-            PUBLIC, (_squares,),
+            PUBLIC, (_squares, lambda *given: _squares(*given).sum(), lambda *given: _squares(*given).mean()),
         ),
         Mistake("sum over the batch",
             "the images are added up or averaged. The bound is one number for each image, (B,); the loss "

@@ -19,14 +19,14 @@ def _yardstick(pixels, seed):
 
 
 def _pictures(ruler, shape, seed):
-    """Fifty pictures, some on the data, some near it, some off it, and none at the limit."""
+    """Fifty pictures: on the data, near it and off it; some within a tenth of the limit, none at it."""
     rows = ruler.own.repeat(3, 1)
     steps = noise(len(rows), rows.shape[1], seed=seed + 3)
     away = placed(ruler.limit * torch.arange(len(rows), dtype=torch.float64, device="cpu") / 70)
     rows = rows + away[:, None] * placed(steps / steps.norm(dim=1, keepdim=True))
-    distance = measures.nearest(rows, ruler.own).distance
-    clear = (distance / ruler.limit - 1).abs() > 0.01
-    return rows[clear][::4].reshape(-1, *shape)
+    beyond = measures.nearest(rows, ruler.own).distance / ruler.limit - 1
+    close = [rows[(low < beyond) & (beyond < high)][:3] for low, high in ((-0.08, -0.01), (0.01, 0.08))]
+    return torch.cat([rows[beyond.abs() > 0.01][::4], *close]).reshape(-1, *shape)
 
 
 def _observe(call, seed):

@@ -1,11 +1,14 @@
 """The exercise on the reconstruction under a Bernoulli decoder, lesson 05, and how it goes wrong."""
 
+from itertools import product
+
 import torch
 from torch.nn import functional as F
 
 from vae_lessons import losses
+from vae_lessons.check.calling import Failure
 from vae_lessons.check.exercise import NEAR, PUBLIC, Exercise, Mistake, Shown
-from vae_lessons.check.facts import Probe, noise, placed, tensor_facts
+from vae_lessons.check.facts import Probe, gradient, noise, placed, tensor_facts
 from vae_lessons.check.squares import SIZES, curve, named, row
 
 
@@ -19,8 +22,8 @@ def _observe(call, seed):
         x = (2 * noise(images, *shape, seed=seed)).sigmoid()
         x = torch.where(noise(images, *shape, seed=seed + 1) > 0, x.round(), x)  # black, white, and some grey
         probes.append(Probe(named(images, shape), (x, 2 * noise(images, *shape, seed=seed + 2))))
-    for probe in probes:
-        yield from tensor_facts(call, probe, ("x", "logits"), ("logits",))
+    for probe in probes:  # at 0 a right loss may have a kink, max(logits, 0), so no gradient is asked there
+        yield from tensor_facts(call, probe, ("x", "logits"), ("logits",) if probe.args[1].any() else ())
 
 
 def _show(call, seed):
@@ -29,6 +32,59 @@ def _show(call, seed):
     target, yours = losses.bernoulli_nll(x, logits), call.tensor(x, logits)
     alt = "Your nll beside the target, of one pixel that is 1, against its logit."
     return Shown(curve(logits[:, 0], target, yours, "one pixel, x = 1", "logit", alt))
+
+
+def saturated(call, *clouds):
+    """What becomes of the loss of one pixel where the decoder is sure, -> a sentence, or "" if all is well.
+
+    A sigmoid in float32 is 1 from a logit of 17 on: who takes a logarithm by hand takes that of 0.
+    """
+    for logit, pixel in product((20, -20, 30, -30, 100, -100), (0, 1)):
+        x, logits = (placed(row(float(value))) for value in (pixel, logit))
+        logits.requires_grad_()
+        where = f"at a logit of {logit}, for a pixel that is {pixel},"
+        loss = call.tensor(x, logits, *clouds).sum().abs()
+        (slope,) = gradient(loss, [logits])
+        nll, pull = F.softplus(logits.detach()) - x * logits.detach(), logits.detach().sigmoid() - x
+        if not torch.allclose(loss.detach().to(nll), nll.sum(), 0.01, 1e-4):
+            return _fragile(f"{where} yours gives {loss:.4g} where {nll.item():.4g} is right")
+        if not torch.allclose(slope, pull, 0.01, 1e-4):
+            return _fragile(
+                f"{where} the gradient of yours is {slope.item():.4g} where {pull.item():.4g} is right"
+            )
+    return ""
+
+
+def _fragile(said):
+    return (
+        f"One remark: {said}, because a sigmoid is rounded to 0 or 1 there, or an exponential too large. "
+        "F.binary_cross_entropy_with_logits, F.logsigmoid and F.softplus take logits as they are: use one."
+    )
+
+
+def _remark(call, seed):
+    return saturated(call)
+
+
+def refuses_grey(facts):
+    """What gives PyTorch's Bernoulli away: its log_prob refuses pixels that are neither 0 nor 1."""
+    end = facts[-1].value
+    return (
+        isinstance(end, Failure)
+        and end.kind.startswith("ValueError: Expected value")
+        and "Boolean()" in end.kind
+    )
+
+
+REFUSES_GREY = (
+    "the idea is right, but torch.distributions refuses a Bernoulli pixel that is neither 0 nor 1, and some "
+    "are grey: write Bernoulli(logits=logits, validate_args=False) or use F.binary_cross_entropy_with_logits."
+)
+
+
+def bernoulli_of(x, **given):
+    """Minus PyTorch's own log-probability of pixels, which must be 0 or 1, -> the shape of x."""
+    return -torch.distributions.Bernoulli(**given, validate_args=True).log_prob(x)
 
 
 def _summed(terms):
@@ -44,6 +100,7 @@ bernoulli_nll = Exercise(
     parameters=("x", "logits"),
     reference=losses.bernoulli_nll,
     observe=_observe,
+    remark=_remark,
     show=_show,
     verified="values and gradients agree on six inputs, black, white and grey, as rows and as (B, 1, H, W).",
     mistakes=(
@@ -109,7 +166,15 @@ bernoulli_nll = Exercise(
                 _summed(lambda x, logits: (x - logits.sigmoid()) ** 2 / 2),
                 _summed(lambda x, logits: (x - logits) ** 2),
                 _summed(lambda x, logits: (x - logits.tanh()) ** 2),
+                lambda x, logits: ((x - logits.sigmoid()) ** 2).sum(),
+                lambda x, logits: ((x - logits) ** 2).sum(),
             ),
+        ),
+        Mistake("Bernoulli refuses grey pixels", REFUSES_GREY, PUBLIC, (
+                _summed(lambda x, logits: bernoulli_of(x, logits=logits)),
+                _summed(lambda x, logits: bernoulli_of(x, probs=logits.sigmoid())),
+            ),
+            refuses_grey,
         ),
         Mistake("white pixels left out",
             "only x log s is counted. A pixel that is 0 counts as well: (1 - x) log(1 - s).",

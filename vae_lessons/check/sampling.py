@@ -1,24 +1,33 @@
 """The exercise on the reparameterization trick, lesson 04, and how it goes wrong."""
 
 import torch
+from torch.nn.functional import softplus
 
 from vae_lessons import beside, gaussian
 from vae_lessons.check.exercise import NEAR, PUBLIC, Exercise, Mistake, Shown
 from vae_lessons.check.facts import Fact, gradient, noise, placed
-from vae_lessons.check.moments import fresh, mean_fact, shape_fact, spread_fact, still, together
+from vae_lessons.check.moments import (
+    fresh,
+    mean_fact,
+    pooled_facts,
+    shape_fact,
+    spread_fact,
+    still,
+    together,
+)
 
-DRAWS = 400  # of each of four clouds
+DRAWS = 2000  # of each of two clouds: 24,000 numbers
 
 
 def _clouds(seed):
-    """mu and log_var of four clouds in three dimensions, (4, 3), none as a network starts."""
+    """mu and log_var of two clouds in six dimensions, (2, 6), none as a network starts."""
     log_var = torch.tensor([-6.5, -4.5, -3.2, -2.4, -1.7, -1.1, -0.7, -0.3, 0.5, 0.9, 1.3, 1.6], device="cpu")
     order = torch.randperm(12, generator=torch.Generator().manual_seed(seed), device="cpu")
-    return 1.5 * noise(4, 3, seed=seed), log_var.double()[order].view(4, 3)
+    return 1.5 * noise(2, 6, seed=seed), log_var.double()[order].view(2, 6)
 
 
 def _draws(call, seed, count=DRAWS):
-    """`count` draws of each cloud from one call, z (count, 4, 3), and what they came from."""
+    """`count` draws of each cloud from one call, z (2 count, 6), and what they came from."""
     rows = [placed(t.repeat(count, 1)).requires_grad_() for t in _clouds(seed)]
     z = call.tensor(*rows)
     return z, rows
@@ -32,16 +41,20 @@ def _observe(call, seed):
     if z.shape != mu.shape:
         yield Fact(f"the shape of z, for mu and log_var {tuple(mu.shape)}", tuple(z.shape))
         return
-    parts = [t.detach().cpu().double().view(DRAWS, 4, 3) for t in (z, mu, log_var)]
-    yield from _noise_facts(call, parts, (mu, log_var))
+    parts = [t.detach().cpu().double().view(DRAWS, 2, 6) for t in (z, mu, log_var)]
+    yield _second_call(call, seed)
+    yield from _noise_facts(*parts[:2])
     yield from _gradient_facts(z, parts, (mu, log_var))
     yield from _moment_facts(*parts)
 
 
-def _noise_facts(call, parts, rows):
-    z, mu, _ = parts
-    again = call.tensor(*(row.detach() for row in rows)).detach().cpu().double().view(z.shape)
-    yield fresh("the noise of a second call with the same mu and log_var", z, again)
+def _second_call(call, seed):
+    few = [placed(t) for t in _clouds(seed)]
+    z, again = (call.tensor(*few).detach() for _ in range(2))
+    return fresh("the noise of a second call with the same mu and log_var", z, again)
+
+
+def _noise_facts(z, mu):
     e = z - mu
     yield Fact("whether z differs from mu at all", bool((e != 0).any()))
     images = together(
@@ -73,16 +86,17 @@ def _gradient_facts(z, parts, rows):
 def _moment_facts(z, mu, log_var):
     if not (z[0] != z[1]).any():
         return  # one eps for all images: its mean and spread say nothing
-    named = f"of z, four clouds with log_var from {log_var.min():.1f} to {log_var.max():.1f}"
+    named = f"of z, two clouds with log_var from {log_var.min():.1f} to {log_var.max():.1f}"
     yield mean_fact(f"the mean of z - mu {named}", z - mu)
     yield spread_fact(f"the standard deviation {named}", z)
+    yield from pooled_facts("(z - mu) / sigma", (z - mu) / _sigma(log_var))
     e = (z - mu) / (z - mu).std(0)
     yield shape_fact("E e^4 of the noise, 3 for a bell curve", e)
 
 
 def _show(call, seed):
     z, rows = _draws(call, seed, 1000)
-    z, mu, log_var = (t.detach().cpu().double().view(1000, 4, 3) for t in (z, *rows))
+    z, mu, log_var = (t.detach().cpu().double().view(1000, 2, 6) for t in (z, *rows))
     e = ((z - mu) * torch.exp(-log_var / 2)).flatten(1)
     low, middle, high = (int(i) for i in log_var[0].flatten().argsort()[[0, 6, 11]])
     columns = {
@@ -130,7 +144,7 @@ reparameterize = Exercise(
     observe=_observe,
     show=_show,
     verified=(
-        "mean, spread and shape of 1,600 draws in three dimensions, noise of its own for each image, "
+        "mean, spread and shape of 4,000 draws in six dimensions, noise of its own for each image, "
         "dimension and call, and the gradients: dz/dmu = 1 and dz/dlog_var = sigma eps / 2."
     ),
     mistakes=(
@@ -142,6 +156,11 @@ reparameterize = Exercise(
         Mistake("std = log_var",
             "log_var itself stretches the noise, and it may be negative. sigma = exp(log_var / 2).",
             PUBLIC, (_scaled(lambda lv: lv), _scaled(torch.abs)),
+        ),
+        Mistake("softplus(log_var) as sigma",
+            "softplus(log_var) stretches the noise, which suits a network that was asked for something else. "
+            "Here log_var is log sigma^2: sigma = exp(log_var / 2).",
+            PUBLIC, (_scaled(softplus),),
         ),
         Mistake("exp(2 log_var)",
             "exp(2 log_var) is the variance squared. log_var is halved, not doubled: sigma = exp(log_var / "

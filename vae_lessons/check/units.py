@@ -9,7 +9,7 @@ from vae_lessons.check.facts import Fact, noise, placed
 # One column a kind: mean and standard deviation over images of mu_j. Each mistake counts others of them.
 COLUMNS = (
     (0, 1.5), (0.3, 0.2), (-2, 0.13), (0, 0.3), (3, 0.01), (0, 0.05), (1.5, 0.07), (0.1, 0.03), (0, 0.02),
-    (-0.6, 0),
+    (-0.6, 0), (0.2, 0.0965), (-1, 0.1035),
 )  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def _observe_units(call, seed):
     yield Fact(f"{one} that hardly varies around 3", call.number(_means(seed, COLUMNS[4:5], 40)))
     mu = _means(seed, COLUMNS, 40)
     for threshold in (0.01, 0.001, 1.0):
-        asked = f"ten latent numbers and 40 images, threshold {threshold}"
+        asked = f"twelve latent numbers and 40 images, threshold {threshold}"
         yield Fact(asked, call.number(mu, threshold))
     yield Fact("the same without a threshold, which is 0.01 then", call.number(mu))
 

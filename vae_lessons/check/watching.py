@@ -49,14 +49,15 @@ def source(watch):
 
 
 def kind(z):
-    """What z is, in words, (K, L) -> str; "drawn from" means moments within 4.5 standard errors."""
-    mean, sd, error = z.mean(0), z.std(0), 4.5 / z.numel() ** 0.5
+    """What z is, in words, (K, L) -> str; "drawn from" means moments within 5.5 standard errors."""
+    mean, sd, k, n = z.mean(0), z.std(0), len(z) ** 0.5, z.numel() ** 0.5
     peak = ((z - mean) ** 4).mean() / z.var() ** 2  # 3 for a Gaussian, 1.8 for a uniform
-    off = ((mean, 0, 1.5), (sd, 1, 1), (torch.corrcoef(z.T)[0, 1], 0, 1.5), (peak, 3, 24**0.5))
-    inside = (z.abs() < 1).double().mean()
-    if all(
-        ((value - want).abs() < scale * error).all() for value, want, scale in (*off, (inside, 0.6827, 0.47))
-    ):
+    moments = (
+        (mean, 0, 1 / k), (z.mean(), 0, 1 / n), (sd, 1, 0.71 / k), (z.std(), 1, 0.71 / n),
+        (torch.corrcoef(z.T)[0, 1], 0, 1 / k), (peak, 3, 24**0.5 / n),
+        ((z.abs() < 1).double().mean(), 0.6827, 0.47 / n),
+    )  # fmt: skip
+    if all(((value - want).abs() < 5.5 * error).all() for value, want, error in moments):
         return "drawn from N(0, I)"
     if sd.max() > 5:
         return "spread far wider than the prior"

@@ -1,18 +1,19 @@
 """How the VAE's loss of lesson 06 goes wrong: the catalogue of check.vae_loss."""
 
+import torch
 import torch.nn.functional as F
 
 from vae_lessons.check.exercise import COURSE, NEAR, PUBLIC, Mistake
 from vae_lessons.gaussian import kl_standard_normal
-from vae_lessons.losses import bernoulli_nll
+from vae_lessons.losses import bernoulli_nll, vae_loss
 
 
-def _kl_terms(mu, log_var):
+def kl_terms(mu, log_var):
     """The KL of each latent number, (B, L)."""
     return (mu**2 + log_var.exp() - 1 - log_var) / 2
 
 
-def _cross_entropy(x, logits):
+def cross_entropy(x, logits):
     """The cross-entropy of each pixel, the shape of x."""
     return F.binary_cross_entropy_with_logits(logits, x, reduction="none")
 
@@ -37,7 +38,7 @@ def _with_kl(kl):
 
 
 def _means(x, logits, mu, log_var, beta=1.0):
-    return _cross_entropy(x, logits).mean() + beta * _kl_terms(mu, log_var).mean()
+    return cross_entropy(x, logits).mean() + beta * kl_terms(mu, log_var).mean()
 
 
 def _summed_nll(x, logits, mu, log_var, beta=1.0):
@@ -45,16 +46,31 @@ def _summed_nll(x, logits, mu, log_var, beta=1.0):
 
 
 def _viewed(x, logits, mu, log_var, beta=1.0):
-    nll = _cross_entropy(x.view(-1, 784), logits.view(-1, 784)).sum(1)
+    nll = cross_entropy(x.view(-1, 784), logits.view(-1, 784)).sum(1)
     return (nll + beta * kl_standard_normal(mu, log_var)).mean()
 
 
-_SQUARED = (
+SQUARED = (
     lambda x, logits: ((x - logits.sigmoid()) ** 2).flatten(1).sum(1),
     lambda x, logits: ((x - logits) ** 2).flatten(1).sum(1),
     lambda x, logits: ((x - logits.sigmoid()) ** 2).flatten(1).sum(1) / 2,
     lambda x, logits: ((x - logits.sigmoid()) ** 2).mean(),
     lambda x, logits: ((x - logits) ** 2).mean(),
+)
+_SUMMED = tuple(
+    lambda x, logits, mu, log_var, beta=1.0, r=reading, b=weigh: (
+        ((x - r(logits)) ** 2).sum() + b(beta) * kl_standard_normal(mu, log_var).sum()
+    )
+    for reading in (torch.sigmoid, lambda logits: logits)
+    for weigh in (lambda beta: beta, lambda beta: 1)
+)
+_SMALL = tuple(
+    lambda x, logits, mu, log_var, beta=1.0, s=square, w=weight, b=weigh: (
+        s(x, logits) + w * b(beta) * kl_standard_normal(mu, log_var)
+    ).mean()
+    for square in (SQUARED[0], SQUARED[3], SQUARED[4])
+    for weight in (0.00025, 0.0005, 0.001, 0.005, 0.01, 0.1)
+    for weigh in (lambda beta: beta, lambda beta: 1)
 )
 _SHARES = (
     lambda n, k, b: (n + b * k / len(k)).mean(), lambda n, k, b: (n + b * k * len(k) / 60_000).mean(),
@@ -112,7 +128,7 @@ MISTAKES = (
         "the reconstruction is summed over pixels, but the KL is averaged over latent numbers. That is "
         "a hidden beta of 1/L. Sum over both; average over images only.",
         "ARENA, where the implied beta depends on L",
-        (_with_kl(lambda mu, lv: _kl_terms(mu, lv).mean(1)),),
+        (_with_kl(lambda mu, lv: kl_terms(mu, lv).mean(1)),),
     ),
     Mistake(
         "KL summed over the batch",
@@ -146,7 +162,7 @@ MISTAKES = (
         "mean over pixels", "the reconstruction is averaged over pixels, but the KL is summed: a hidden "
         "beta of D, 784 for "
         'our images, and the code collapses. Use reduction="sum", or "none" and .flatten(1).sum(1).', PUBLIC,
-        (_with_nll(lambda x, logits: _cross_entropy(x, logits).flatten(1).mean(1)),),
+        (_with_nll(lambda x, logits: cross_entropy(x, logits).flatten(1).mean(1)),),
     ),
     Mistake(
         "double sigmoid", "the logits pass a sigmoid, and then a loss that applies another. "
@@ -160,18 +176,35 @@ MISTAKES = (
         (
             _with_nll(lambda x, logits: F.binary_cross_entropy(logits, x,
             reduction="none").flatten(1).sum(1)),
-            _with_nll(lambda x, logits: _cross_entropy(x, logits.clamp(0, 1)).flatten(1).sum(1)),
+            _with_nll(lambda x, logits: cross_entropy(x, logits.clamp(0, 1)).flatten(1).sum(1)),
         ),
     ),
     Mistake(
         "x and logits swapped",
         "x and the logits have changed places: in F.binary_cross_entropy_with_logits the logits come first.",
-        PUBLIC, (_with_nll(lambda x, logits: _cross_entropy(logits, x).flatten(1).sum(1)),),
+        PUBLIC, (_with_nll(lambda x, logits: cross_entropy(logits, x).flatten(1).sum(1)),),
     ),
     Mistake(
         "squared error", "the reconstruction is a squared error, which belongs to a Gaussian decoder. "
         "This one gives the logits "
-        "of Bernoulli pixels, whose nll is the cross-entropy.", PUBLIC, tuple(map(_with_nll, _SQUARED)),
+        "of Bernoulli pixels, whose nll is the cross-entropy.", PUBLIC, tuple(map(_with_nll, SQUARED)),
+    ),
+    Mistake(
+        "squared error, everything summed",
+        "the reconstruction is a squared error, and all images are added up. Asked is the cross-entropy of "
+        "Bernoulli pixels, summed over pixels; and the mean over images.", PUBLIC, _SUMMED,
+    ),
+    Mistake(
+        "squared error, and a small weight on the KL",
+        "the reconstruction is a squared error, and the KL has a small fixed weight to go with it, a hidden "
+        "beta. With the cross-entropy, the nll of Bernoulli pixels, the weight is beta and nothing else.",
+        PUBLIC, _SMALL,
+    ),
+    Mistake(
+        "divided by the number of pixels",
+        "this is the right loss divided by the number of pixels: nats a pixel. The two terms weigh as they "
+        "should, but asked are nats an image: divide nothing.", PUBLIC,
+        (lambda x, logits, mu, log_var, beta=1.0: vae_loss(x, logits, mu, log_var, beta) / x[0].numel(),),
     ),
     Mistake(
         "KL without its 1/2",
@@ -192,6 +225,15 @@ MISTAKES = (
         ),
     ),
     Mistake(
+        "log_var squared in the KL",
+        "log_var is squared in the KL. It is log sigma^2 already: the KL has exp(log_var) and log_var, and "
+        "squares only mu.", PUBLIC,
+        (
+            _with_kl(lambda mu, lv: (mu**2 + lv.exp() - 1 - lv**2).sum(1) / 2),
+            _with_kl(lambda mu, lv: (mu**2 + lv**2 - 1 - lv).sum(1) / 2),
+        ),
+    ),
+    Mistake(
         "mu not squared", "mu is not squared in the KL.", PUBLIC,
         (_with_kl(lambda mu, lv: (mu + lv.exp() - 1 - lv).sum(1) / 2),),
     ),
@@ -206,7 +248,7 @@ MISTAKES = (
         (
             _viewed, _mixed(lambda n, k, b: (n + b * k).sum() / 128), _mixed(lambda n, k,
             b: (n + b * k).sum() / 64),
-            _with_nll(lambda x, logits: _cross_entropy(x, logits).mean() * 784),
+            _with_nll(lambda x, logits: cross_entropy(x, logits).mean() * 784),
         ),
     ),
 )  # fmt: skip
