@@ -259,7 +259,7 @@ def test_the_meter_reads_wrong_bounds(answer, mistake, said):
     assert (told.status, told.mistake) == ("wrong", mistake)
     assert said in told.message
     assert "log p(x) is" in told.message
-    assert said in told.picture.alt
+    assert said in told.picture.caption
     assert len(told.picture.png) > 1000
 
 
@@ -299,4 +299,4 @@ def test_a_right_elbo_shows_the_gap():
     told = check.elbo(losses.elbo)
     assert told.status == "right"
     assert "the gap closes" in told.message
-    assert told.picture.alt.startswith("The evidence meter: claimed")
+    assert told.picture.caption.startswith("The evidence meter: claimed")

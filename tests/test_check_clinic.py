@@ -138,8 +138,8 @@ def test_the_picture_says_in_words_what_it_shows(patients):
     picture = check.clinic.show(patients)
     assert isinstance(picture, Picture)
     for patient in patients:
-        assert f"{patient.name}: nll {patient.numbers['nll']:.0f}" in picture.alt
-    assert not any(name in picture.alt for name in PATIENTS)
+        assert f"{patient.name}: nll {patient.numbers['nll']:.0f}" in picture.caption
+    assert not any(name in picture.caption for name in PATIENTS)
     assert len(picture.png) < 300_000
 
 

@@ -353,8 +353,8 @@ def test_every_exercise_shows_the_answer_beside_the_target(name):
     told = exercise(exercise.mistakes[0].codes[0])
     bundle = told._repr_mimebundle_()
     assert bundle["text/plain"] == told.message
-    assert f'alt="{told.picture.alt[:20]}' in bundle["text/html"]
-    assert len(told.picture.alt) > 30
+    assert f'alt="{told.picture.caption[:20]}' in bundle["text/html"]
+    assert len(told.picture.caption) > 30
 
 
 def test_without_a_picture_there_is_text_alone():

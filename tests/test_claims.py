@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from vae_lessons.claims import claim
+from vae_lessons.claims import claim, claims
 
 
 def test_a_claim_that_holds_shows_number_and_bounds():
@@ -64,3 +64,14 @@ def test_claims_are_collected_whether_they_hold_or_not(tmp_path, monkeypatch):
         {"what": "a", "value": 1.0, "above": 0, "below": None},
         {"what": "b", "value": -1.0, "above": 0, "below": None},
     ]
+
+
+def test_claims_are_one_line_with_what_was_said_behind_a_fold():
+    shown = claims(claim("a < b", 2, above=1), claim("c", 0.5, below=1))
+    bundle = shown._repr_mimebundle_()
+    assert repr(shown) == bundle["text/plain"] == "2 measured claims hold."
+    assert bundle["text/html"].startswith("<details><summary>2 measured claims hold.</summary>")
+    assert "<li>a &lt; b: 2, above 1</li><li>c: 0.5, below 1</li>" in bundle["text/html"]
+    assert repr(claims(claim("a", 2, above=1))) == "1 measured claim holds."
+    with pytest.raises(ValueError, match="at least one claim"):
+        claims()

@@ -18,19 +18,19 @@ X = (
 )
 STEPS = torch.linspace(-2, 2, 6)
 MADE = {
-    "images": lambda: plots.images(X[:7], columns=5, rows=("a", "b"), alt="Seven images in two rows."),
-    "plane": lambda: plots.plane((Z, Y), (2 * Z, Y), titles=("a", "b"), limit=4, alt="Two clouds."),
-    "ellipses": lambda: plots.ellipses(Z, Z.abs() / 5, Y, alt="Sixty ellipses."),
-    "decoded_grid": lambda: plots.decoded_grid(X[:36], STEPS, STEPS, alt="A grid."),
-    "curves": lambda: plots.curves({"a": {"train": [3, 2, 1], "test": [3, 2.5, 2]}}, alt="Two curves."),
+    "images": lambda: plots.images(X[:7], columns=5, rows=("a", "b"), caption="Seven images in two rows."),
+    "plane": lambda: plots.plane((Z, Y), (2 * Z, Y), titles=("a", "b"), limit=4, caption="Two clouds."),
+    "ellipses": lambda: plots.ellipses(Z, Z.abs() / 5, Y, caption="Sixty ellipses."),
+    "decoded_grid": lambda: plots.decoded_grid(X[:36], STEPS, STEPS, caption="A grid."),
+    "curves": lambda: plots.curves({"a": {"train": [3, 2, 1], "test": [3, 2.5, 2]}}, caption="Two curves."),
     "clouds": lambda: plots.clouds(
         {"a": [(Z, "k", "named"), (Z[:9], "r")], "b": [(2 * Z, "k")]},
         [("x", "y")],
         rings=[((0, 0), torch.eye(2))],
-        alt="Two clouds, one with rings.",
+        caption="Two clouds, one with rings.",
     ),
     "log_log": lambda: plots.log_log(
-        [1, 10, 100], {"a": [3, 2, 1]}, ["k"], "x", "y", alt="One falling line."
+        [1, 10, 100], {"a": [3, 2, 1]}, ["k"], "x", "y", caption="One falling line."
     ),
 }
 
@@ -56,8 +56,8 @@ def test_every_plot_is_a_picture_with_words(name):
     picture = MADE[name]()
     bundle = picture._repr_mimebundle_()
     assert set(bundle) == {"text/plain", "text/html"}  # the picture once, and with its words
-    assert bundle["text/plain"] == picture.alt == repr(picture)
-    assert f'alt="{picture.alt}"' in bundle["text/html"]
+    assert bundle["text/plain"] == picture.caption == repr(picture)
+    assert f'caption="{picture.caption}"' in bundle["text/html"]
     pixels = opened(picture)
     assert min(pixels.shape) > 50
     assert 0.001 < (pixels < 0.9).mean() < 0.9

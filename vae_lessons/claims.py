@@ -1,10 +1,39 @@
 """A measurement and its bound -> a line to read, or an error: how the lessons state what they found."""
 
+import html
 import json
 import math
 import os
 
 from vae_lessons.settings import finite_number, plain, said
+
+
+class Claims:
+    """Claims that hold, as one quiet line; the claims themselves are behind a fold."""
+
+    def __init__(self, lines):
+        self.lines = lines
+
+    def __repr__(self):
+        return (
+            "1 measured claim holds." if len(self.lines) == 1 else f"{len(self.lines)} measured claims hold."
+        )
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in self.lines)
+        fold = f"<details><summary>{self!r}</summary><ul>{items}</ul></details>"
+        return {"text/plain": repr(self), "text/html": fold}
+
+
+def claims(*lines):
+    """What `claim` said, several times, as one line to unfold, str ... -> Claims.
+
+    claims(claim("a", 2, above=1), claim("b", 0, below=1)); a claim that does not hold has raised by then.
+    Raises ValueError without a claim.
+    """
+    if not lines:
+        raise ValueError("claims needs at least one claim: claims(claim(...), claim(...)).")
+    return Claims(lines)
 
 
 def claim(what, value, above=None, below=None):

@@ -1,6 +1,7 @@
 """Arrays -> pictures, in one look for the whole course. Nothing here sees a model or computes a result."""
 
 import base64
+import html
 import io
 
 import numpy as np
@@ -10,10 +11,10 @@ from matplotlib.patches import Circle, Ellipse
 from matplotlib.patheffects import withStroke
 from PIL import Image, ImageChops
 
-# Ten classes that colour-blind readers can tell apart (Petroff 2021, arXiv:2107.02270).
+# Ten classes that colour-blind readers can tell apart: the "muted" scheme of Tol 2021, and a grey.
 COLOURS = (
-    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
-    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+    "#332288", "#ddcc77", "#882255", "#88ccee", "#aa4499",
+    "#999933", "#cc6677", "#44aa99", "#8c8c8c", "#117733",
 )  # fmt: skip
 INK, FAINT = "#222222", "#b8b8b8"
 HALO = [withStroke(linewidth=3, foreground="white")]  # around words that lie over dots
@@ -21,21 +22,25 @@ DPI = 90
 
 
 class Picture:
-    """A figure as PNG with its text alternative, for people who cannot see it and for nbval."""
+    """A figure as PNG with its caption, which is its text alternative, too, and what nbval compares."""
 
-    def __init__(self, figure, alt):
+    def __init__(self, figure, caption):
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
-        self.png, self.alt = small_png(Image.open(buffer)), alt
+        self.png, self.caption = small_png(Image.open(buffer)), caption
 
     def __repr__(self):
-        return self.alt
+        return self.caption
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         # as HTML alone: image/png beside it would store every picture twice, and JupyterLab gives it no words
-        data = base64.b64encode(self.png).decode()
-        text = self.alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-        return {"text/plain": self.alt, "text/html": f'<img alt="{text}" src="data:image/png;base64,{data}">'}
+        words, data = html.escape(self.caption), base64.b64encode(self.png).decode()
+        style = "color: var(--jp-ui-font-color2, #555); font-size: 90%; max-width: 48em"
+        return {
+            "text/plain": self.caption,
+            "text/html": f'<figure style="margin: 0"><img alt="{words}" src="data:image/png;base64,{data}">'
+            f'<figcaption aria-hidden="true" style="{style}">{words}</figcaption></figure>',
+        }
 
 
 def small_png(image):
@@ -57,7 +62,7 @@ def axes(rows=1, columns=1, size=(4.5, 3.4), **options):
     return figure, made
 
 
-def images(x, columns=10, rows=(), tile=0.62, alt=""):
+def images(x, columns=10, rows=(), tile=0.62, caption=""):
     """Images side by side in rows of `columns`, (N, 1, H, W), (N, 3, H, W) or (N, H, W) -> Picture.
 
     One channel is drawn as black ink on white, three as red, green and blue. Bytes reach from 0 to 255, other
@@ -70,10 +75,10 @@ def images(x, columns=10, rows=(), tile=0.62, alt=""):
     tiles(ax, x, columns)
     for i, name in enumerate(rows):
         ax.text(-4, (i + 0.5) * height, name, ha="right", va="center", fontsize=10)
-    return Picture(figure, alt)
+    return Picture(figure, caption)
 
 
-def plane(*groups, titles=("",), limit=None, circles=(), alt=""):
+def plane(*groups, titles=("",), limit=None, circles=(), caption=""):
     """Scatter plots of codes coloured by class, one for each (z (N, 2), y (N,)), -> Picture.
 
     Axes share one `limit` if it is given, and say how many points lie outside; `circles` are radii around
@@ -87,10 +92,10 @@ def plane(*groups, titles=("",), limit=None, circles=(), alt=""):
         label_classes(ax, z, y)
         _latent_axes(ax, z, limit, circles)
         ax.set_title(title)
-    return Picture(figure, alt)
+    return Picture(figure, caption)
 
 
-def ellipses(mu, sigma, y, limit=None, circles=(1, 2, 3), alt=""):
+def ellipses(mu, sigma, y, limit=None, circles=(1, 2, 3), caption=""):
     """One-sigma ellipses of q(z|x) over the prior's circles, (N, 2), (N, 2), (N,) -> Picture.
 
     The axes show all of them, or reach to `limit` and say how many centres lie outside. Raises ValueError
@@ -102,10 +107,10 @@ def ellipses(mu, sigma, y, limit=None, circles=(1, 2, 3), alt=""):
         ax.add_patch(Ellipse(m, *(2 * s), color=COLOURS[c % 10], alpha=0.35, lw=0))
     label_classes(ax, mu, y)
     _latent_axes(ax, mu, limit or 1.02 * max((abs(mu) + sigma).max(), *circles), circles)
-    return Picture(figure, alt)
+    return Picture(figure, caption)
 
 
-def decoded_grid(pictures, z1, z2, alt=""):
+def decoded_grid(pictures, z1, z2, caption=""):
     """Decoded pictures where their codes are, (R * C, 1 or 3, H, W), columns at z1, rows at z2 from top.
 
     They are drawn as `images` draws them, with its errors.
@@ -121,10 +126,10 @@ def decoded_grid(pictures, z1, z2, alt=""):
     ax.set_yticks(np.arange(len(z2)) * h + h / 2, [f"{v:.1f}" for v in z2], fontsize=7)
     ax.set_xlabel("$z_1$")
     ax.set_ylabel("$z_2$", rotation=0, labelpad=12)
-    return Picture(figure, alt)
+    return Picture(figure, caption)
 
 
-def curves(columns, alt="", xlabel="epoch", ylabel="nats per image"):
+def curves(columns, caption="", xlabel="epoch", ylabel="nats per image"):
     """One plot for each {title: {name: (N,)}}, against 1..N, -> Picture."""
     figure, made = axes(1, len(columns), size=(4.2, 3.0))
     for ax, (title, lines) in zip(np.atleast_1d(made), columns.items(), strict=True):
@@ -133,10 +138,10 @@ def curves(columns, alt="", xlabel="epoch", ylabel="nats per image"):
             ax.plot(range(1, len(values) + 1), values, ("-", "--", ":", "-.")[i % 4], label=name, **style)
         ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
         ax.legend(frameon=False)
-    return Picture(figure, alt)
+    return Picture(figure, caption)
 
 
-def clouds(panels, labels, rings=(), size=(2.9, 3.8), alt=""):
+def clouds(panels, labels, rings=(), size=(2.9, 3.8), caption=""):
     """Points in the plane, {title: [(points (N, 2), colour), ...]}, one plot for each title, -> Picture.
 
     `labels` are the names of the two axes, one pair for all plots, which then share their scale, or a pair
@@ -156,10 +161,10 @@ def clouds(panels, labels, rings=(), size=(2.9, 3.8), alt=""):
             ax.label_outer()
     for ax, (mean, a) in zip(made.flat, rings, strict=False):
         _rings(ax, array(mean), array(a))
-    return Picture(figure, alt)
+    return Picture(figure, caption)
 
 
-def log_log(x, lines, colours, xlabel, ylabel, alt=""):
+def log_log(x, lines, colours, xlabel, ylabel, caption=""):
     """Lines {name: (N,)} against x (N,), both axes logarithmic, each named at its end, -> Picture."""
     x = array(x)
     figure, ax = axes(size=(5.0, 3.1))
@@ -168,7 +173,7 @@ def log_log(x, lines, colours, xlabel, ylabel, alt=""):
         ax.loglog(x, y, "o-", color=colour, ms=4)
         ax.annotate(name, (x[-1], y[-1]), (8, -3), textcoords="offset points", color=colour)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    return Picture(figure, alt)
+    return Picture(figure, caption)
 
 
 def _rings(ax, mean, a):
