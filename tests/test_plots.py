@@ -57,7 +57,7 @@ def test_every_plot_is_a_picture_with_words(name):
     bundle = picture._repr_mimebundle_()
     assert set(bundle) == {"text/plain", "text/html"}  # the picture once, and with its words
     assert bundle["text/plain"] == picture.caption == repr(picture)
-    assert f'caption="{picture.caption}"' in bundle["text/html"]
+    assert f'alt="{picture.caption}"' in bundle["text/html"]
     pixels = opened(picture)
     assert min(pixels.shape) > 50
     assert 0.001 < (pixels < 0.9).mean() < 0.9
@@ -68,7 +68,7 @@ def test_every_plot_is_a_picture_with_words(name):
 def test_words_are_escaped_in_html():
     figure, _ = plots.axes()
     html = plots.Picture(figure, 'a "b" & <c>')._repr_mimebundle_()["text/html"]
-    assert 'alt="a &quot;b&quot; &amp; &lt;c>"' in html
+    assert 'alt="a &quot;b&quot; &amp; &lt;c&gt;"' in html
 
 
 def test_a_darker_image_makes_a_darker_picture():
