@@ -18,7 +18,7 @@ class Still(Picture):
 
     def __init__(self, image, alt):
         small = image.resize((image.width // SHARP, image.height // SHARP), Image.Resampling.LANCZOS)
-        self.png, self.alt = small_png(small), alt
+        self.png, self.caption = small_png(small), alt
 
 
 class Sheet:
