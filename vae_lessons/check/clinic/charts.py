@@ -72,6 +72,6 @@ def _in_words(patient):
     """The row of one patient for those who cannot see it, -> str."""
     return (
         "{name}: nll {nll:.0f}, KL {kl:.2g} nats after the last epoch; codes from {lowest:.1f} to "
-        "{reach:.1f}, median sigma {sigma:.2g}; new images with pixels from {palest:.2f} to "
-        "{darkest:.2f}, spread {spread:.3f}, {grey:.0%} of them grey."
+        "{reach:.1f}, median sigma {sigma:.2g}; new images with pixels from {palest:.2f} to {darkest:.2f}, "
+        "spread {spread:.3f}, {grey:.0%} of them grey."
     ).format(name=patient.name, **patient.numbers)

@@ -30,12 +30,16 @@ class Patient(NamedTuple):
     def numbers(self):
         """What the pictures show as numbers, dict: nats, and spreads of codes and draws."""
         return {
-            "nll": self.scores[-1].nll, "kl": self.scores[-1].kl,
-            "sigma": (self.log_var / 2).exp().median().item(), "reach": self.mu.abs().max().item(),
-            "lowest": self.mu.min().item(), "spread": self.draws.std(0).mean().item(),
-            "darkest": self.draws.max().item(), "palest": self.draws.min().item(),
+            "nll": self.scores[-1].nll,
+            "kl": self.scores[-1].kl,
+            "sigma": (self.log_var / 2).exp().median().item(),
+            "reach": self.mu.abs().max().item(),
+            "lowest": self.mu.min().item(),
+            "spread": self.draws.std(0).mean().item(),
+            "darkest": self.draws.max().item(),
+            "palest": self.draws.min().item(),
             "grey": ((self.draws > 0.05) & (self.draws < 0.95)).float().mean().item(),
-        }  # fmt: skip
+        }
 
 
 _ward = {}  # letter -> (name of its bug, Patient), and "healthy" -> (None, Patient), of the last `train`
@@ -75,9 +79,15 @@ def examine(name, kind, x, held_out, seed):
     model.start_at(x.mean(0))
     scores = [evaluate(model, held_out, seed)]
     history = fit(
-        model, Data(Split(x), held_out), epochs=EPOCHS, batch=BATCH, device="cpu", seed=seed, progress=False,
+        model,
+        Data(Split(x), held_out),
+        epochs=EPOCHS,
+        batch=BATCH,
+        device="cpu",
+        seed=seed,
+        progress=False,
         objective=lambda model, batch, generator: model.charged(*model.terms(batch, generator)),
-    )  # fmt: skip
+    )
     with torch.no_grad():
         z = model.prior(HELD_OUT, torch.Generator().manual_seed(0))
         draws, (mu, log_var) = model.show(model.decode(z)), model.encode(held_out.x)

@@ -50,7 +50,8 @@ def refuses_grey(facts):
 
 REFUSES_GREY = (
     "the idea is right, but torch.distributions refuses a Bernoulli pixel that is neither 0 nor 1, and some "
-    "are grey: write Bernoulli(logits=logits, validate_args=False) or use F.binary_cross_entropy_with_logits."
+    "are grey: write Bernoulli(logits=logits, validate_args=False) or use "
+    "F.binary_cross_entropy_with_logits."
 )
 
 

@@ -16,12 +16,10 @@ import numpy as np
 import torch
 
 SECONDS = 10.0  # for all calls of one check
-IDLE = {
-    "RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP", "MAKE_CELL", "COPY_FREE_VARS"
-}  # fmt: skip
-RAISING = {
-    "LOAD_GLOBAL", "LOAD_COMMON_CONSTANT", "PUSH_NULL", "PRECALL", "CALL", "CALL_FUNCTION", "RAISE_VARARGS"
-}  # fmt: skip
+IDLE = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP"}
+IDLE |= {"MAKE_CELL", "COPY_FREE_VARS"}
+RAISING = {"LOAD_GLOBAL", "LOAD_COMMON_CONSTANT", "PUSH_NULL", "PRECALL", "CALL", "CALL_FUNCTION"}
+RAISING |= {"RAISE_VARARGS"}
 PARENTS = {"super", "__init__", "torch", "nn", "Module"}
 
 

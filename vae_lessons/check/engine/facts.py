@@ -20,15 +20,19 @@ class Fact(NamedTuple):
 def tensor_facts(call, probe, names, gradients=()):
     """The answer to a probe and its gradients, -> Facts.
 
-    `names` are the parameters', `gradients` those that one must reach: of sum_i w_i answer_i, w = 1, 2, ...
+    `names` are those of the parameters, `gradients` those that a gradient must reach. What is differentiated
+    is sum_i w_i answer_i, w = 1, 2, ..., so that no two numbers of the answer can change places unseen.
     """
+    gradients = [name for name in gradients if name not in probe.kinks]
     args = [_leaf(value, name in gradients) for name, value in zip(names, probe.args, strict=True)]
     answer = call.tensor(*args)
     yield Fact(probe.title, *_close(answer))
     weights = torch.arange(1.0, answer.numel() + 1, device=answer.device).view(answer.shape)
-    yield from _gradient_facts(
-        (answer * weights).sum(), dict(zip(names, args, strict=True)), probe, gradients
-    )
+    given = dict(zip(names, args, strict=True))
+    found = gradient((answer * weights).sum(), [given[name] for name in gradients]) if gradients else []
+    for name, value in zip(gradients, found, strict=True):
+        asked = f"the gradient that reaches {name}, {probe.title}"
+        yield Fact(asked, *((None,) if value is None else _close(value)))
 
 
 def gradient(total, leaves):
@@ -126,13 +130,6 @@ def _told(got, want):
 def _leaf(value, wants_gradient):
     value = placed(value)
     return value.clone().requires_grad_(wants_gradient) if isinstance(value, torch.Tensor) else value
-
-
-def _gradient_facts(total, args, probe, names):
-    found = gradient(total, [args[name] for name in names]) if names else []
-    for name, value in zip(names, found, strict=True):
-        asked = f"the gradient that reaches {name}, {probe.title}"
-        yield Fact(asked, *((None,) if value is None else _close(value)))
 
 
 def _close(value):

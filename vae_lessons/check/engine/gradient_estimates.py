@@ -8,6 +8,7 @@ from vae_lessons.check.engine.exercise import COURSE, NEAR, PUBLIC, Mistake, Sho
 from vae_lessons.check.engine.facts import Fact
 from vae_lessons.check.engine.moments import SURE, fresh
 from vae_lessons.check.engine.probes import noise, placed
+from vae_lessons.check.engine.shared_mistakes import same_noise
 
 SAMPLES = ((1, 600), (8, 1500))  # latent numbers and samples; the second makes 12,000 numbers
 NAMES = ("mu", "log_var")
@@ -99,43 +100,41 @@ def over_samples(estimate, reduce):
     return lambda *given: tuple(reduce(rows) for rows in estimate(*given))
 
 
-def seeded_inside(estimate):
-    """An estimator with a seed inside."""
-
-    def seeded(*given):
-        torch.manual_seed(0)
-        return estimate(*given)
-
-    return seeded
-
-
 def shared_mistakes(estimate):
     """What goes wrong with the samples in either estimator."""
     return (
-        Mistake("averaged over samples",
+        Mistake(
+            "averaged over samples",
             "the samples are averaged or added up. Return one estimate for each sample, (K, L): their "
             "spread is what the lesson looks at.",
-            COURSE, tuple(over_samples(estimate, lambda rows, how=how: how(rows)) for how in (
-                lambda rows: rows.mean(0),
-                lambda rows: rows.sum(0),
-                lambda rows: rows.mean(0).expand_as(rows))),
+            COURSE,
+            tuple(
+                over_samples(estimate, lambda rows, how=how: how(rows))
+                for how in (
+                    lambda rows: rows.mean(0),
+                    lambda rows: rows.sum(0),
+                    lambda rows: rows.mean(0).expand_as(rows),
+                )
+            ),
         ),
-        Mistake("divided by the number of samples",
-            "each estimate is divided by K, as when f(z).mean() is differentiated. Use f(z).sum(): each "
-            "row then keeps its own.",
-            PUBLIC, (over_samples(estimate, lambda rows: rows / len(rows)),),
+        Mistake(
+            "divided by the number of samples",
+            "each estimate is divided by K, as when f(z).mean() is differentiated. Use f(z).sum(): each row "
+            "then keeps its own.",
+            PUBLIC,
+            (over_samples(estimate, lambda rows: rows / len(rows)),),
         ),
-        Mistake("sign",
+        Mistake(
+            "sign",
             "these point the other way: minus the gradient.",
-            NEAR, (over_samples(estimate, torch.neg),),
+            NEAR,
+            (over_samples(estimate, torch.neg),),
         ),
-        Mistake("log_var before mu",
+        Mistake(
+            "log_var before mu",
             "the two are returned in the other order: first the gradients for mu, then those for log_var.",
-            NEAR, (lambda *given: tuple(estimate(*given))[::-1],),
+            NEAR,
+            (lambda *given: tuple(estimate(*given))[::-1],),
         ),
-        Mistake("the same eps at each call",
-            "each call uses the same noise, as with a seed inside the function. It must be fresh at each "
-            "call.",
-            PUBLIC, (seeded_inside(estimate),),
-        ),
-    )  # fmt: skip
+        same_noise(estimate),
+    )

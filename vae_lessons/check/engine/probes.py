@@ -12,6 +12,7 @@ class Probe(NamedTuple):
 
     title: str
     args: tuple
+    kinks: tuple = ()  # parameters whose gradient is not compared: a right answer may have a kink there
 
 
 def placed(value):
@@ -27,8 +28,13 @@ def noise(*shape, seed=0):
     return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
 
 
+def numbers(*values):
+    """Each number by itself, numbers -> tuple of (1, 1)."""
+    return tuple(map(row, values))
+
+
 def row(*values):
-    """One image of a few pixels, numbers -> (1, D)."""
+    """One image of a few pixels, or one code, numbers -> (1, D)."""
     return torch.tensor([values], dtype=torch.float64, device="cpu")
 
 

@@ -7,12 +7,12 @@ from vae_lessons.check.clinic import CATALOGUE
 from vae_lessons.check.engine import NEAR, Hinted, Mistake, Verdict, Words, graded
 
 HINTS = (
-    "Sort them first. Whose curves and codes are healthy, so that only its drawing can be at fault? "
-    "Whose KL is off, whose nll?",
+    "Sort them first. Whose curves and codes are healthy, so that only its drawing can be at fault? Whose "
+    "KL is off, whose nll?",
     "A KL near 0 says that all codes are alike, and then all draws must be. Where the KL is low and the "
     "draws are not alike, look at how wide the clouds are. Where it climbs, look at how narrow.",
-    "What does the shape of the cloud of codes remind you of, and the grey of the paper? The number 784 "
-    "log 2 = 543 is the nll of a model that gives every pixel probability 1/2.",
+    "What does the shape of the cloud of codes remind you of, and the grey of the paper? The number 784 log "
+    "2 = 543 is the nll of a model that gives every pixel probability 1/2.",
 )
 
 
@@ -23,10 +23,12 @@ class BugClinic(Hinted):
     hints, last = HINTS, "check.bug_clinic.solution() names them all."
     mistakes = (
         Mistake(
-            "KL with the wrong sign", CATALOGUE["KL with the wrong sign"].else_seen, NEAR,
+            "KL with the wrong sign",
+            CATALOGUE["KL with the wrong sign"].else_seen,
+            NEAR,
             (dict.fromkeys(clinic.LETTERS, "KL with the wrong sign"),),
         ),
-    )  # fmt: skip
+    )
 
     @property
     def reference(self):

@@ -64,23 +64,32 @@ def _lost_both(sweep, beta):
 
 PURPOSES = {
     "rebuild": Purpose(
-        "rebuild images well", lambda sweep, beta: _nll_above(sweep, beta) <= 1,
-        "an nll within 1 nat of the best", _lost_coverage,
+        "rebuild images well",
+        lambda sweep, beta: _nll_above(sweep, beta) <= 1,
+        "an nll within 1 nat of the best",
+        _lost_coverage,
     ),
     "draw": Purpose(
-        "draw new digits, all kinds of them", _draws,
-        "draws that cover within 0.16 of the best, from a model that still rebuilds: its nll is nearer "
-        "to the best than to the worst, which is that of one grey blot", _lost_nll,
+        "draw new digits, all kinds of them",
+        _draws,
+        "draws that cover within 0.16 of the best, from a model that still rebuilds: its nll is nearer to "
+        "the best than to the worst, which is that of one grey blot",
+        _lost_nll,
     ),
     "compare": Purpose(
-        "compare it with other models by its ELBO", _elbo, "an ELBO within 0.5 nats of the best", _lost_both,
+        "compare it with other models by its ELBO",
+        _elbo,
+        "an ELBO within 0.5 nats of the best",
+        _lost_both,
     ),
     "few nats": Purpose(
-        "say what matters about an image in few nats", _few_nats,
-        "a quarter of the largest KL at most, from a model that still rebuilds: its nll is nearer to "
-        "the best than to the worst", _lost_nll,
+        "say what matters about an image in few nats",
+        _few_nats,
+        "a quarter of the largest KL at most, from a model that still rebuilds: its nll is nearer to the "
+        "best than to the worst",
+        _lost_nll,
     ),
-}  # fmt: skip
+}
 HINTS = (
     "Which number of the table stands for each purpose? One is the distortion, one is the rate, one is "
     "their sum, one is measured on draws.",
@@ -98,10 +107,11 @@ class ChooseBeta(Hinted):
     mistakes = (
         Mistake(
             "judged by draws alone",
-            "its draws cannot be told from its copies, since both are one grey blot", NEAR,
+            "its draws cannot be told from its copies, since both are one grey blot",
+            NEAR,
             (dict.fromkeys(PURPOSES, 784),),
         ),
-    )  # fmt: skip
+    )
 
     def __call__(self, answers=None, sweep=None):
         """The verdict on {purpose: beta or None}, -> Verdict. Raises Unsolved as all checks do.

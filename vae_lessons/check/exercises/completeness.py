@@ -113,58 +113,81 @@ completeness = Exercise(
     show=_show,
     verified="the share was compared for four sets of pictures, as rows and as (N, 1, H, W).",
     mistakes=(
-        Mistake("the share that is off the data",
-            "this is the share that lies too far away. Completeness is the share within the limit: "
-            "distance <= measure.limit.",
-            COURSE, (lambda *a: 1 - measures.completeness(*a),),
+        Mistake(
+            "the share that is off the data",
+            "this is the share that lies too far away. Completeness is the share within the limit: distance "
+            "<= measure.limit.",
+            COURSE,
+            (lambda *a: 1 - measures.completeness(*a),),
         ),
-        Mistake("held-out pictures in place of own",
+        Mistake(
+            "held-out pictures in place of own",
             "the pictures are compared with measure.held_out. Those only set the limit; compare with the "
             "model's own pictures of training images, measure.own.",
-            COURSE, (lambda pictures, m: _within(_distance(pictures, m.held_out), m.limit),),
+            COURSE,
+            (lambda pictures, m: _within(_distance(pictures, m.held_out), m.limit),),
         ),
-        Mistake("coverage",
-            "this is coverage, the other way round: of the held-out pictures, how many have a draw as "
-            "near. Completeness counts the draws.",
+        Mistake(
+            "coverage",
+            "this is coverage, the other way round: of the held-out pictures, how many have a draw as near. "
+            "Completeness counts the draws.",
             COURSE,
             (measures.coverage, lambda pictures, m: _within(_distance(m.own, pictures.flatten(1)), m.limit)),
         ),
-        Mistake("count, not share",
+        Mistake(
+            "count, not share",
             "this counts the pictures. The share is asked: divide by how many there are.",
-            NEAR, (lambda pictures, m: measures.completeness(pictures, m) * len(pictures),),
+            NEAR,
+            (lambda pictures, m: measures.completeness(pictures, m) * len(pictures),),
         ),
-        Mistake("per cent",
+        Mistake(
+            "per cent",
             "this is in per cent. A share from 0 to 1 is asked.",
-            NEAR, (lambda *a: 100 * measures.completeness(*a),),
+            NEAR,
+            (lambda *a: 100 * measures.completeness(*a),),
         ),
-        Mistake("mean distance",
+        Mistake(
+            "mean distance",
             "this is the mean distance, which one far picture can spoil. Count how many lie within "
             "measure.limit.",
-            NEAR, (lambda pictures, m: _distance(pictures, m.own).mean().item(),
-             lambda pictures, m: float(_distance(pictures, m.own).mean() <= m.limit)),
+            NEAR,
+            (
+                lambda pictures, m: _distance(pictures, m.own).mean().item(),
+                lambda pictures, m: float(_distance(pictures, m.own).mean() <= m.limit),
+            ),
         ),
-        Mistake("squared distance",
+        Mistake(
+            "squared distance",
             "squared distances are held against the limit, which is a distance. Take the root.",
-            PUBLIC, (lambda pictures, m: _within(_distance(pictures, m.own) ** 2, m.limit),),
+            PUBLIC,
+            (lambda pictures, m: _within(_distance(pictures, m.own) ** 2, m.limit),),
         ),
-        Mistake("the limit from the training images",
+        Mistake(
+            "the limit from the training images",
             "the limit comes from the training images. Each is its own nearest picture, at distance 0, so "
             "nothing new would pass. Use measure.limit, which comes from held-out images.",
-            COURSE, (_limit_of_training,),
+            COURSE,
+            (_limit_of_training,),
         ),
-        Mistake("the limit from the draws",
+        Mistake(
+            "the limit from the draws",
             "the limit comes from the draws themselves, so that any draws would reach 0.95. Use "
             "measure.limit.",
-            NEAR, (_limit_of_pictures,),
+            NEAR,
+            (_limit_of_pictures,),
         ),
-        Mistake("the farthest neighbour",
+        Mistake(
+            "the farthest neighbour",
             "this asks that all own pictures are near. One is enough: the nearest, min and not max.",
-            NEAR, (_farthest,),
+            NEAR,
+            (_farthest,),
         ),
-        Mistake("every pair counted",
+        Mistake(
+            "every pair counted",
             "this is the share of all pairs that are near. For each picture only its nearest own picture "
             "counts: take the minimum first.",
-            NEAR, (_any_pair,),
+            NEAR,
+            (_any_pair,),
         ),
     ),
     hints=(
@@ -172,4 +195,4 @@ completeness = Exercise(
         "For each picture, the distance to its nearest own picture; measures.nearest gives it.",
         "Then the share of these distances that are at most measure.limit.",
     ),
-)  # fmt: skip
+)

@@ -138,99 +138,130 @@ def _reference(model, n):
 MISTAKES = (
     Mistake(
         "q(z|x) in place of the prior",
-        "z comes from the encoder, so somebody had to bring an image, and this rebuilds it. A new "
-        "image takes no image: draw z from the prior N(0, I), and decode it.", PUBLIC,
-        (_encoded(lambda mu, log_var: mu), _encoded(lambda mu,
-        log_var: mu + (log_var / 2).exp() * torch.randn_like(mu))),
+        "z comes from the encoder, so somebody had to bring an image, and this rebuilds it. A new image "
+        "takes no image: draw z from the prior N(0, I), and decode it.",
+        PUBLIC,
+        (
+            _encoded(lambda mu, log_var: mu),
+            _encoded(lambda mu, log_var: mu + (log_var / 2).exp() * torch.randn_like(mu)),
+        ),
     ),
     Mistake(
         "noise with an image's sigma",
-        "the noise is scaled by a log_var of the encoder. That is the width of one image's cloud; the "
-        "prior has sigma 1.",
-        NEAR, (_encoded(lambda mu, log_var: (log_var / 2).exp() * torch.randn_like(mu)),),
+        "the noise is scaled by a log_var of the encoder. That is the width of one image's cloud; the prior "
+        "has sigma 1.",
+        NEAR,
+        (_encoded(lambda mu, log_var: (log_var / 2).exp() * torch.randn_like(mu)),),
     ),
     Mistake(
-        "uniform draws", "z is spread evenly between two bounds, as torch.rand does. The prior is N(0, "
-        "I): torch.randn.",
+        "uniform draws",
+        "z is spread evenly between two bounds, as torch.rand does. The prior is N(0, I): torch.randn.",
         PUBLIC,
-        (_from(lambda model, n: torch.rand(n, model.latent)), _from(lambda model, n: 6 * torch.rand(n,
-        model.latent) - 3)),
+        (
+            _from(lambda model, n: torch.rand(n, model.latent)),
+            _from(lambda model, n: 6 * torch.rand(n, model.latent) - 3),
+        ),
     ),
     Mistake(
         "15 standard deviations",
-        "z is spread far wider than the prior, to places where the decoder was never trained. Almost "
-        "all of N(0, I) lies within 3.", "a widely read notebook, which draws its grid from -15 to 15",
+        "z is spread far wider than the prior, to places where the decoder was never trained. Almost all of "
+        "N(0, I) lies within 3.",
+        "a widely read notebook, which draws its grid from -15 to 15",
         (
-            _grid(15), _grid(10), _from(lambda model, n: 15 * torch.randn(n, model.latent)),
+            _grid(15),
+            _grid(10),
+            _from(lambda model, n: 15 * torch.randn(n, model.latent)),
             _from(lambda model, n: 30 * torch.rand(n, model.latent) - 15),
         ),
     ),
     Mistake(
-        "a grid", "z lies on a grid. That shows the latent space; new images are draws, dense where the "
-        "prior is dense.",
-        PUBLIC, (_grid(3), _grid(1)),
+        "a grid",
+        "z lies on a grid. That shows the latent space; new images are draws, dense where the prior is "
+        "dense.",
+        PUBLIC,
+        (_grid(3), _grid(1)),
     ),
     Mistake(
         "the same draws each time",
-        "a second call draws the same z again: something sets the seed inside.", PUBLIC,
+        "a second call draws the same z again: something sets the seed inside.",
+        PUBLIC,
         (_from(_seeded),),
     ),
     Mistake(
-        "one z for all", "all pictures come from one and the same z. Draw one for each: torch.randn(n, "
-        "model.latent).", PUBLIC,
-        (_from(lambda model, n: torch.randn(1, model.latent).expand(n, -1)), _from(lambda model,
-        n: torch.zeros(n, model.latent))),
+        "one z for all",
+        "all pictures come from one and the same z. Draw one for each: torch.randn(n, model.latent).",
+        PUBLIC,
+        (
+            _from(lambda model, n: torch.randn(1, model.latent).expand(n, -1)),
+            _from(lambda model, n: torch.zeros(n, model.latent)),
+        ),
     ),
     Mistake(
         "one number for all dimensions",
-        "the numbers of a z are all the same. Each needs a draw of its own.", NEAR,
+        "the numbers of a z are all the same. Each needs a draw of its own.",
+        NEAR,
         (_from(lambda model, n: torch.randn(n, 1).expand(n, model.latent)),),
     ),
     Mistake(
-        "no decoder", "the pictures do not come out of the decoder.",
-        NEAR, (lambda model, n: torch.rand(n, 1, 28, 28),),
+        "no decoder",
+        "the pictures do not come out of the decoder.",
+        NEAR,
+        (lambda model, n: torch.rand(n, 1, 28, 28),),
     ),
     Mistake(
         "logits for probabilities",
         "these are the decoder's logits, any numbers. A pixel's probability is their sigmoid.",
         PUBLIC,
         (
-            _shown(lambda logits: logits), _shown(lambda logits: logits.clamp(0, 1)), _shown(_stretched),
+            _shown(lambda logits: logits),
+            _shown(lambda logits: logits.clamp(0, 1)),
+            _shown(_stretched),
             _shown(torch.exp),
         ),
     ),
     Mistake(
-        "sigmoid twice", "the sigmoid was applied twice, so all paper is grey. Do you call "
-        "model.picture, which has one?", PUBLIC,
+        "sigmoid twice",
+        "the sigmoid was applied twice, so all paper is grey. Do you call model.picture, which has one?",
+        PUBLIC,
         (_shown(lambda logits: logits.sigmoid().sigmoid()),),
     ),
     Mistake(
-        "black and white", "the probabilities were turned into black and white. That makes draws of "
-        "pixels, with specks; asked is the picture of probabilities, in [0, 1].", PUBLIC,
-        (_shown(lambda logits: logits.sigmoid().bernoulli()),
-        _shown(lambda logits: logits.sigmoid().round())),
+        "black and white",
+        "the probabilities were turned into black and white. That makes draws of pixels, with specks; asked "
+        "is the picture of probabilities, in [0, 1].",
+        PUBLIC,
+        (
+            _shown(lambda logits: logits.sigmoid().bernoulli()),
+            _shown(lambda logits: logits.sigmoid().round()),
+        ),
     ),
     Mistake(
         "gradient left on",
-        "the pictures are right, but they hold on to the graph of the gradient, which costs memory and fails "
-        "at .numpy(). Put @torch.no_grad() above the function.", PUBLIC, (_gradient_left,),
+        "the pictures are right, but they hold on to the graph of the gradient, which costs memory and "
+        "fails at .numpy(). Put @torch.no_grad() above the function.",
+        PUBLIC,
+        (_gradient_left,),
     ),
     Mistake(
-        "flat pictures", "the pixels are there, in another shape. Asked is (n, 1, 28, 28).", PUBLIC,
+        "flat pictures",
+        "the pixels are there, in another shape. Asked is (n, 1, 28, 28).",
+        PUBLIC,
         (_reshaped(784), _reshaped(28, 28), _reshaped(28, 28, 1)),
     ),
     Mistake(
         "hard-coded sizes",
-        "a size is written into it. There are n pictures, and z has model.latent numbers.", PUBLIC,
+        "a size is written into it. There are n pictures, and z has model.latent numbers.",
+        PUBLIC,
         (
-            _from(lambda model, n: torch.randn(n, 2)), _from(lambda model, n: torch.randn(16, model.latent)),
-            _from(lambda model, n: torch.randn(64, model.latent)), _from(lambda model, n: torch.randn(10,
-            model.latent)),
-            _from(lambda model, n: torch.randn(100, model.latent)), _from(lambda model, n: torch.randn(1,
-            model.latent)),
+            _from(lambda model, n: torch.randn(n, 2)),
+            _from(lambda model, n: torch.randn(16, model.latent)),
+            _from(lambda model, n: torch.randn(64, model.latent)),
+            _from(lambda model, n: torch.randn(10, model.latent)),
+            _from(lambda model, n: torch.randn(100, model.latent)),
+            _from(lambda model, n: torch.randn(1, model.latent)),
         ),
     ),
-)  # fmt: skip
+)
 
 generate = Exercise(
     name="generate",
@@ -242,8 +273,8 @@ generate = Exercise(
     "encoder and without a gradient.",
     mistakes=MISTAKES,
     hints=(
-        "Two steps: where does z come from, and what turns it into pictures? Which half of the model is "
-        "not needed?",
+        "Two steps: where does z come from, and what turns it into pictures? Which half of the model is not "
+        "needed?",
         "torch.randn(n, model.latent) draws from the prior. model.decode(z) gives logits.",
         "The sigmoid of the logits, under torch.no_grad().",
     ),

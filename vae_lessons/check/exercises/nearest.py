@@ -32,11 +32,11 @@ def _probes(seed):
 
 
 def _observe(call, seed):
-    for title, args in _probes(seed):
-        distance, index = call.tensors(2, *map(placed, args))
+    for probe in _probes(seed):
+        distance, index = call.tensors(2, *map(placed, probe.args))
         for name, value in (("distance", distance), ("index", index)):
             value = value.detach().cpu().double()
-            yield Fact(f"{title}: {name}", value, 1e-3)
+            yield Fact(f"{probe.title}: {name}", value, 1e-3)
 
 
 def _show(call, seed):
@@ -73,37 +73,53 @@ nearest = Exercise(
     show=_show,
     verified="distance and index were compared for four sets of pictures, as rows and as (N, 1, H, W).",
     mistakes=(
-        Mistake("squared distance",
+        Mistake(
+            "squared distance",
             "these are squared distances. Take the root: the limit of the yardstick is a distance.",
-            PUBLIC, (_by(lambda apart: (apart**2).sum(-1)),),
+            PUBLIC,
+            (_by(lambda apart: (apart**2).sum(-1)),),
         ),
-        Mistake("mean over pixels",
+        Mistake(
+            "mean over pixels",
             "the squares are averaged over pixels. The Euclidean distance is the root of their sum.",
-            PUBLIC, (_by(lambda apart: (apart**2).mean(-1).sqrt()), _by(lambda apart: (apart**2).mean(-1))),
+            PUBLIC,
+            (_by(lambda apart: (apart**2).mean(-1).sqrt()), _by(lambda apart: (apart**2).mean(-1))),
         ),
-        Mistake("sum of absolute differences",
+        Mistake(
+            "sum of absolute differences",
             "these are sums of absolute differences. The Euclidean distance is the root of the sum of "
             "squares.",
-            NEAR, (_by(lambda apart: apart.sum(-1)), _by(lambda apart: apart.mean(-1))),
+            NEAR,
+            (_by(lambda apart: apart.sum(-1)), _by(lambda apart: apart.mean(-1))),
         ),
-        Mistake("the farthest",
+        Mistake(
+            "the farthest",
             "this finds the farthest image. The nearest is asked: min, not max.",
-            NEAR, (_by(_euclidean, torch.max),),
+            NEAR,
+            (_by(_euclidean, torch.max),),
         ),
-        Mistake("the wrong way round",
+        Mistake(
+            "the wrong way round",
             "this finds for each image the nearest picture. Asked is for each picture the nearest image: "
             "one answer a picture.",
-            PUBLIC, (lambda pictures, images: tuple(measures.nearest(images, pictures)),),
+            PUBLIC,
+            (lambda pictures, images: tuple(measures.nearest(images, pictures)),),
         ),
-        Mistake("index before distance",
+        Mistake(
+            "index before distance",
             "the two are returned in the other order: first the distance, then the index.",
-            NEAR, (lambda *a: tuple(measures.nearest(*a))[::-1],),
+            NEAR,
+            (lambda *a: tuple(measures.nearest(*a))[::-1],),
         ),
-        Mistake("not flattened",
+        Mistake(
+            "not flattened",
             "images (N, 1, H, W) are compared as they are, and torch.cdist then takes their rows for "
             "points. Flatten first: .flatten(1).",
-            COURSE, (lambda pictures, images: tuple(torch.cdist(pictures, images).min(1)),
-             lambda pictures, images: tuple((pictures[:, None] - images).square().sum(-1).sqrt().min(1))),
+            COURSE,
+            (
+                lambda pictures, images: tuple(torch.cdist(pictures, images).min(1)),
+                lambda pictures, images: tuple((pictures[:, None] - images).square().sum(-1).sqrt().min(1)),
+            ),
         ),
     ),
     hints=(
@@ -111,4 +127,4 @@ nearest = Exercise(
         "torch.cdist gives the distance of every row to every other, (N, M).",
         ".min(1) gives two tensors, the least of each row and where it is.",
     ),
-)  # fmt: skip
+)

@@ -111,55 +111,75 @@ pca_reconstruct = Exercise(
         "four sets of images came back as PCA rebuilds them, one to seven images, one to three components."
     ),
     mistakes=(
-        Mistake("mean not subtracted",
+        Mistake(
+            "mean not subtracted",
             "the mean is added at the end but not subtracted at the start. The code is of x - mean: z = (x "
             "- mean) components^T.",
-            COURSE, (lambda x, mean, c: _decoded(x @ c.T, mean, c),),
+            COURSE,
+            (lambda x, mean, c: _decoded(x @ c.T, mean, c),),
         ),
-        Mistake("mean not added",
+        Mistake(
+            "mean not added",
             "the mean is subtracted at the start but not added at the end: x_hat = mean + z components.",
-            COURSE, (lambda x, mean, c: (x - mean) @ c.T @ c,),
+            COURSE,
+            (lambda x, mean, c: (x - mean) @ c.T @ c,),
         ),
-        Mistake("mean left out",
+        Mistake(
+            "mean left out",
             "there is no mean in it. The components go through the mean, not through 0: subtract it, "
             "encode, decode, add it.",
-            COURSE, (lambda x, mean, c: x @ c.T @ c,),
+            COURSE,
+            (lambda x, mean, c: x @ c.T @ c,),
         ),
-        Mistake("the batch's own mean",
+        Mistake(
+            "the batch's own mean",
             "this uses the mean of the images that come in. PCA was fitted to the training images: use the "
             "mean that is given.",
-            NEAR, (
+            NEAR,
+            (
                 lambda x, mean, c: x.mean(0) + (x - x.mean(0)) @ c.T @ c,
                 lambda x, mean, c: mean + (x - x.mean(0)) @ c.T @ c,
             ),
         ),
-        Mistake("fitted to the batch",
+        Mistake(
+            "fitted to the batch",
             "this fits a new PCA to the images that come in. Use the mean and the components that are "
             "given: they come from the training images.",
-            PUBLIC, (_own_fit,),
+            PUBLIC,
+            (_own_fit,),
         ),
-        Mistake("the code, not the picture",
+        Mistake(
+            "the code, not the picture",
             "this is the code z, (B, L). Decode it: x_hat = mean + z components.",
-            NEAR, (lambda x, mean, c: (x - mean) @ c.T,),
+            NEAR,
+            (lambda x, mean, c: (x - mean) @ c.T,),
         ),
-        Mistake("components not transposed",
+        Mistake(
+            "components not transposed",
             "components is (L, D), one component in each row. To encode, multiply by its transpose: (x - "
             "mean) @ components.T.",
-            COURSE, (lambda x, mean, c: (x - mean) @ c, lambda x, mean, c: mean + (x - mean) @ c @ c.T),
+            COURSE,
+            (lambda x, mean, c: (x - mean) @ c, lambda x, mean, c: mean + (x - mean) @ c @ c.T),
         ),
-        Mistake("one component only",
+        Mistake(
+            "one component only",
             "only the first component is used. All L of them are added up: z @ components.",
-            NEAR, (lambda x, mean, c: mean + (x - mean) @ c[:1].T @ c[:1],),
+            NEAR,
+            (lambda x, mean, c: mean + (x - mean) @ c[:1].T @ c[:1],),
         ),
-        Mistake("nothing was compressed",
+        Mistake(
+            "nothing was compressed",
             "x comes back as it was: it never went through the code of L numbers.",
-            NEAR, (lambda x, mean, c: x,),
+            NEAR,
+            (lambda x, mean, c: x,),
         ),
-        Mistake("linear-AE weights taken for principal components",
+        Mistake(
+            "linear-AE weights taken for principal components",
             "the pictures lie in the right plane, but are not the nearest points of it. So it is with the "
             "weights of a linear autoencoder: they span PCA's plane, but are neither of length 1 nor at "
             "right angles, and the transpose does not undo them. Use the components as they are.",
-            COURSE, (_mixed, _doubled),
+            COURSE,
+            (_mixed, _doubled),
             _not_nearest,
         ),
     ),
@@ -169,4 +189,4 @@ pca_reconstruct = Exercise(
         "No inverse is needed: the components are of length 1 and at right angles, so the transpose undoes "
         "them.",
     ),
-)  # fmt: skip
+)

@@ -15,6 +15,7 @@ from vae_lessons.check.engine import (
     noise,
     pictures,
     placed,
+    same_noise,
 )
 from vae_lessons.check.engine.moments import (
     fresh,
@@ -125,11 +126,6 @@ def _sigma(log_var):
     return torch.exp(log_var / 2)
 
 
-def _seeded(mu, log_var):
-    torch.manual_seed(0)
-    return gaussian.reparameterize(mu, log_var)
-
-
 def _generator_inside(mu, log_var):
     return gaussian.reparameterize(mu, log_var, generator=torch.Generator(mu.device).manual_seed(0))
 
@@ -158,98 +154,126 @@ reparameterize = Exercise(
         "dimension and call, and the gradients: dz/dmu = 1 and dz/dlog_var = sigma eps / 2."
     ),
     mistakes=(
-        Mistake("std = exp(log_var)",
+        Mistake(
+            "std = exp(log_var)",
             "exp(log_var) is the variance, but it stretches the noise. The standard deviation is sigma = "
             "exp(log_var / 2).",
-            PUBLIC, (_scaled(torch.exp),),
+            PUBLIC,
+            (_scaled(torch.exp),),
         ),
-        Mistake("std = log_var",
+        Mistake(
+            "std = log_var",
             "log_var itself stretches the noise, and it may be negative. sigma = exp(log_var / 2).",
-            PUBLIC, (_scaled(lambda lv: lv), _scaled(torch.abs)),
+            PUBLIC,
+            (_scaled(lambda lv: lv), _scaled(torch.abs)),
         ),
-        Mistake("softplus(log_var) as sigma",
-            "softplus(log_var) stretches the noise, which suits a network that was asked for something else. "
-            "Here log_var is log sigma^2: sigma = exp(log_var / 2).",
-            PUBLIC, (_scaled(softplus),),
+        Mistake(
+            "softplus(log_var) as sigma",
+            "softplus(log_var) stretches the noise, which suits a network that was asked for something "
+            "else. Here log_var is log sigma^2: sigma = exp(log_var / 2).",
+            PUBLIC,
+            (_scaled(softplus),),
         ),
-        Mistake("exp(2 log_var)",
+        Mistake(
+            "exp(2 log_var)",
             "exp(2 log_var) is the variance squared. log_var is halved, not doubled: sigma = exp(log_var / "
             "2).",
-            PUBLIC, (_scaled(lambda lv: torch.exp(2 * lv)),),
+            PUBLIC,
+            (_scaled(lambda lv: torch.exp(2 * lv)),),
         ),
-        Mistake("1/2 outside the exponential",
+        Mistake(
+            "1/2 outside the exponential",
             "exp(log_var) / 2 is half the variance. The half belongs inside: sigma = exp(log_var / 2).",
-            NEAR, (_scaled(lambda lv: lv.exp() / 2),),
+            NEAR,
+            (_scaled(lambda lv: lv.exp() / 2),),
         ),
-        Mistake("std = exp(log_var / 4)",
+        Mistake(
+            "std = exp(log_var / 4)",
             "the root is taken twice: exp(log_var / 2) is sigma already.",
-            NEAR, (_scaled(lambda lv: torch.exp(lv / 2).sqrt()),),
+            NEAR,
+            (_scaled(lambda lv: torch.exp(lv / 2).sqrt()),),
         ),
-        Mistake("noise left out",
-            "z is mu itself: there is no noise. The reconstruction then looks better than any sample's, "
-            "and what is computed with z = mu is no ELBO. Add sigma * eps.",
-            PUBLIC, (lambda mu, log_var: mu, lambda mu, log_var: mu + 0 * log_var),
+        Mistake(
+            "noise left out",
+            "z is mu itself: there is no noise. The reconstruction then looks better than any sample's, and "
+            "what is computed with z = mu is no ELBO. Add sigma * eps.",
+            PUBLIC,
+            (lambda mu, log_var: mu, lambda mu, log_var: mu + 0 * log_var),
         ),
-        Mistake("sigma left out",
+        Mistake(
+            "sigma left out",
             "this is mu + eps: every cloud is round and of width 1. Stretch the noise: mu + sigma * eps.",
             PUBLIC,
-            (lambda mu, log_var: mu + torch.randn_like(mu),
-             lambda mu, log_var: mu + torch.randn_like(mu) + 0 * log_var),
+            (
+                lambda mu, log_var: mu + torch.randn_like(mu),
+                lambda mu, log_var: mu + torch.randn_like(mu) + 0 * log_var,
+            ),
         ),
-        Mistake("sigma eps without mu",
+        Mistake(
+            "sigma eps without mu",
             "mu is missing: this draws around 0. Add mu.",
             NEAR,
-            (lambda mu, lv: _sigma(lv) * torch.randn_like(mu),
-             lambda mu, lv: mu * 0 + _sigma(lv) * torch.randn_like(mu)),
+            (
+                lambda mu, lv: _sigma(lv) * torch.randn_like(mu),
+                lambda mu, lv: mu * 0 + _sigma(lv) * torch.randn_like(mu),
+            ),
         ),
-        Mistake("uniform noise",
+        Mistake(
+            "uniform noise",
             "the noise is uniform, as torch.rand gives it. A Gaussian is asked: torch.randn, with an n.",
-            PUBLIC, (
+            PUBLIC,
+            (
                 _scaled(_sigma, torch.rand_like),
                 _scaled(_sigma, lambda mu: 2 * torch.rand_like(mu) - 1),
                 _scaled(_sigma, lambda mu: torch.rand_like(mu) - 0.5),
                 _scaled(_sigma, lambda mu: 12**0.5 * (torch.rand_like(mu) - 0.5)),
             ),
         ),
-        Mistake("one eps for the whole batch",
+        Mistake(
+            "one eps for the whole batch",
             "one eps serves the whole batch: all images are moved the same way. Draw eps in the shape of "
             "mu, (B, L).",
-            PUBLIC, (
+            PUBLIC,
+            (
                 _scaled(_sigma, lambda mu: torch.randn(mu.shape[-1], device=mu.device, dtype=mu.dtype)),
                 _scaled(_sigma, lambda mu: torch.randn((), device=mu.device, dtype=mu.dtype)),
             ),
         ),
-        Mistake("one eps for all dimensions",
+        Mistake(
+            "one eps for all dimensions",
             "one number of noise serves all dimensions of an image: the cloud is a line. Draw eps in the "
             "shape of mu, (B, L).",
-            PUBLIC, (_scaled(_sigma, lambda mu: torch.randn(len(mu), 1, device=mu.device, dtype=mu.dtype)),),
+            PUBLIC,
+            (_scaled(_sigma, lambda mu: torch.randn(len(mu), 1, device=mu.device, dtype=mu.dtype)),),
         ),
-        Mistake("the same eps at each call",
-            "each call uses the same eps, as with a seed inside the function. The noise must be fresh at "
-            "each call.",
-            PUBLIC, (_seeded, _generator_inside),
-        ),
-        Mistake("no gradient",
+        same_noise(gaussian.reparameterize, _generator_inside),
+        Mistake(
+            "no gradient",
             "the draws are right, but no gradient reaches mu or log_var: torch.normal, .sample() and "
             "no_grad cut the graph. Draw eps by itself and compute mu + sigma * eps.",
             "torch.normal and Normal.sample() in public VAEs; a well-known course's check accepts it",
             (_normal, lambda mu, lv: torch.normal(mu, _sigma(lv))),
         ),
-        Mistake("sigma detached",
+        Mistake(
+            "sigma detached",
             "gradients reach mu but not log_var: sigma was cut off by .detach(), .data, .item() or "
             "torch.tensor(...).",
             PUBLIC,
             (_scaled(lambda lv: _sigma(lv).detach()), _scaled(lambda lv: _sigma(lv).detach() + 0 * lv)),
         ),
-        Mistake("mu detached",
+        Mistake(
+            "mu detached",
             "gradients reach log_var but not mu: mu was cut off by .detach(), .data, .item() or "
             "torch.tensor(...).",
-            PUBLIC, (_no_mu_gradient,),
+            PUBLIC,
+            (_no_mu_gradient,),
         ),
-        Mistake("log_var clamped from below",
+        Mistake(
+            "log_var clamped from below",
             "log_var is clamped from below at a large value, so no cloud can become narrow, and below it "
             "the gradient is 0. Leave it as it is, or clamp far out.",
-            PUBLIC, tuple(_clamped(low) for low in (-6, -5, -4, -3, -2, -1, 0)),
+            PUBLIC,
+            tuple(_clamped(low) for low in (-6, -5, -4, -3, -2, -1, 0)),
         ),
     ),
     hints=(
@@ -257,4 +281,4 @@ reparameterize = Exercise(
         "Then stretch and shift it: z = mu + sigma * eps.",
         "log_var is log sigma^2, so sigma = exp(log_var / 2). Nothing may be detached.",
     ),
-)  # fmt: skip
+)

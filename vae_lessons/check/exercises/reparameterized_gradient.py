@@ -83,46 +83,62 @@ reparameterized_gradient = Exercise(
         "two gradients of each sample."
     ),
     mistakes=(
-        Mistake("the score function estimator",
+        Mistake(
+            "the score function estimator",
             "this is unbiased, but it is the other estimator: it uses the values of f, and its spread is "
             "far larger. Differentiate f(mu + sigma eps) through z.",
             COURSE,
             (estimators.score_function_gradient, _with_baseline),
         ),
-        Mistake("std = exp(log_var)",
+        Mistake(
+            "std = exp(log_var)",
             "exp(log_var) is the variance, but it stretches the noise. sigma = exp(log_var / 2).",
-            PUBLIC, (_path(torch.exp),),
+            PUBLIC,
+            (_path(torch.exp),),
         ),
-        Mistake("std = log_var",
+        Mistake(
+            "std = log_var",
             "log_var itself stretches the noise. sigma = exp(log_var / 2).",
-            PUBLIC, (_path(lambda lv: lv),),
+            PUBLIC,
+            (_path(lambda lv: lv),),
         ),
-        Mistake("softplus(log_var) as sigma",
+        Mistake(
+            "softplus(log_var) as sigma",
             "softplus(log_var) stretches the noise. Here log_var is log sigma^2: sigma = exp(log_var / 2).",
-            PUBLIC, (_path(softplus),),
+            PUBLIC,
+            (_path(softplus),),
         ),
-        Mistake("gradient for sigma, not log_var",
+        Mistake(
+            "gradient for sigma, not log_var",
             "this is the gradient with respect to sigma. dz/dlog_var = sigma eps / 2, which is half of "
             "sigma times dz/dsigma.",
-            NEAR, (_to_sigma,),
+            NEAR,
+            (_to_sigma,),
         ),
-        Mistake("missing 1/2",
+        Mistake(
+            "missing 1/2",
             "dz/dlog_var is sigma eps / 2, since sigma = exp(log_var / 2). The half is missing.",
             NEAR,
             (lambda *given: (lambda g: (g.mu, 2 * g.log_var))(estimators.reparameterized_gradient(*given)),),
         ),
-        Mistake("sigma detached",
+        Mistake(
+            "sigma detached",
             "no gradient reaches log_var: sigma is cut off, or left out of z. z = mu + exp(log_var / 2) * "
             "eps, nothing detached.",
-            PUBLIC, (_path(lambda lv: _sigma(lv).detach()),),
+            PUBLIC,
+            (_path(lambda lv: _sigma(lv).detach()),),
         ),
-        Mistake("noise left out",
+        Mistake(
+            "noise left out",
             "z is mu itself, so every estimate is the slope of f at mu. Differentiate f(mu + sigma eps).",
-            PUBLIC, (_path(lambda lv: 0 * lv),),
+            PUBLIC,
+            (_path(lambda lv: 0 * lv),),
         ),
-        Mistake("one eps for all samples",
+        Mistake(
+            "one eps for all samples",
             "all samples share one eps, so that they are one sample. Draw eps as (K, L).",
-            PUBLIC, (_path(_sigma, _one_eps),),
+            PUBLIC,
+            (_path(_sigma, _one_eps),),
         ),
         *shared_mistakes(estimators.reparameterized_gradient),
     ),
@@ -133,4 +149,4 @@ reparameterized_gradient = Exercise(
         "torch.autograd.grad(f(z).sum(), [mu_rows, log_var_rows]): the sum lets each row keep its own "
         "gradient.",
     ),
-)  # fmt: skip
+)

@@ -14,6 +14,7 @@ from vae_lessons.check.engine import (
     noise,
     pictures,
     placed,
+    same_noise,
 )
 from vae_lessons.check.engine.moments import fresh, mean_fact, pooled_facts, shape_fact, still, together
 
@@ -93,11 +94,6 @@ def _one_number(n, mean, covariance):
     return mean + _factor(eps, covariance)
 
 
-def _seeded(n, mean, covariance):
-    torch.manual_seed(0)
-    return gaussian.sample_cloud(n, mean, covariance)
-
-
 def _generator_inside(n, mean, covariance):
     return gaussian.sample_cloud(n, mean, covariance, torch.Generator(mean.device).manual_seed(0))
 
@@ -109,80 +105,101 @@ sample_cloud = Exercise(
     observe=_observe,
     show=_show,
     verified=(
-        "mean and covariance of 5,000 draws in two and in three dimensions, a bell's shape, and fresh "
-        "noise for each draw and call."
+        "mean and covariance of 5,000 draws in two and in three dimensions, a bell's shape, and fresh noise "
+        "for each draw and call."
     ),
     mistakes=(
-        Mistake("covariance used as its factor",
+        Mistake(
+            "covariance used as its factor",
             "the noise is stretched by the covariance itself, so the draws have the covariance times its "
             "transpose. Stretch by A with A A^T = covariance: torch.linalg.cholesky.",
-            COURSE, (_stretched(lambda eps, c: eps @ c),),
+            COURSE,
+            (_stretched(lambda eps, c: eps @ c),),
         ),
-        Mistake("factor on the wrong side",
+        Mistake(
+            "factor on the wrong side",
             "eps @ A gives the covariance A^T A. With a draw in each row it must be eps @ A.T, so that it "
             "is A A^T.",
-            PUBLIC, (_stretched(lambda eps, c: eps @ torch.linalg.cholesky(c)),),
+            PUBLIC,
+            (_stretched(lambda eps, c: eps @ torch.linalg.cholesky(c)),),
         ),
-        Mistake("only the diagonal",
+        Mistake(
+            "only the diagonal",
             "each number has its own spread, but the cloud does not lean: the covariances off the diagonal "
             "are lost. Stretch by the Cholesky factor.",
-            COURSE, (_stretched(lambda eps, c: eps * c.diagonal().sqrt()),),
+            COURSE,
+            (_stretched(lambda eps, c: eps * c.diagonal().sqrt()),),
         ),
-        Mistake("diagonal taken for isotropic",
+        Mistake(
+            "diagonal taken for isotropic",
             "one sigma serves all numbers: this cloud is isotropic, a ball. Stretch by the Cholesky factor "
             "of the whole covariance.",
-            COURSE, (
+            COURSE,
+            (
                 _stretched(lambda eps, c: eps * c.diagonal().mean().sqrt()),
                 _stretched(lambda eps, c: eps * c.diagonal()[0].sqrt()),
             ),
         ),
-        Mistake("variance used as standard deviation",
-            "the noise is stretched by the variances on the diagonal. A standard deviation is the root of "
-            "a variance; and the cloud must lean.",
-            PUBLIC, (_stretched(lambda eps, c: eps * c.diagonal()),),
+        Mistake(
+            "variance used as standard deviation",
+            "the noise is stretched by the variances on the diagonal. A standard deviation is the root of a "
+            "variance; and the cloud must lean.",
+            PUBLIC,
+            (_stretched(lambda eps, c: eps * c.diagonal()),),
         ),
-        Mistake("root of each entry",
+        Mistake(
+            "root of each entry",
             "the root is taken of each entry of the covariance. Asked is a matrix A with A A^T = "
             "covariance, as torch.linalg.cholesky gives it.",
             NEAR,
-            (_stretched(lambda eps, c: eps @ c.abs().sqrt()),
-             _stretched(lambda eps, c: eps @ (c.sign() * c.abs().sqrt())),
-             _stretched(lambda eps, c: eps @ c.sqrt())),
+            (
+                _stretched(lambda eps, c: eps @ c.abs().sqrt()),
+                _stretched(lambda eps, c: eps @ (c.sign() * c.abs().sqrt())),
+                _stretched(lambda eps, c: eps @ c.sqrt()),
+            ),
         ),
-        Mistake("not stretched",
+        Mistake(
+            "not stretched",
             "this is mean + eps, a ball of width 1. Stretch the noise by the Cholesky factor first.",
-            NEAR, (_stretched(lambda eps, c: eps),),
+            NEAR,
+            (_stretched(lambda eps, c: eps),),
         ),
-        Mistake("mean left out",
+        Mistake(
+            "mean left out",
             "the cloud lies around 0. Add the mean.",
-            NEAR, (lambda n, mean, covariance: gaussian.sample_cloud(n, torch.zeros_like(mean), covariance),),
+            NEAR,
+            (lambda n, mean, covariance: gaussian.sample_cloud(n, torch.zeros_like(mean), covariance),),
         ),
-        Mistake("uniform noise",
+        Mistake(
+            "uniform noise",
             "the noise is uniform, as torch.rand gives it. A Gaussian is asked: torch.randn, with an n.",
-            PUBLIC, (
+            PUBLIC,
+            (
                 _stretched(_factor, torch.rand),
                 _stretched(_factor, lambda *shape, **options: 2 * torch.rand(*shape, **options) - 1),
                 _stretched(_factor, lambda *shape, **other: 12**0.5 * (torch.rand(*shape, **other) - 0.5)),
             ),
         ),
-        Mistake("one eps for all draws",
+        Mistake(
+            "one eps for all draws",
             "all n draws are one and the same. Draw eps as (n, L).",
-            PUBLIC, (_one_for_all_draws,),
+            PUBLIC,
+            (_one_for_all_draws,),
         ),
-        Mistake("one eps for all dimensions",
+        Mistake(
+            "one eps for all dimensions",
             "one number of noise serves all dimensions of a draw, so that the cloud is a line. Draw eps as "
             "(n, L).",
-            PUBLIC, (_one_number,),
+            PUBLIC,
+            (_one_number,),
         ),
-        Mistake("the same eps at each call",
-            "each call gives the same draws, as with a seed inside the function. The noise must be fresh "
-            "at each call.",
-            PUBLIC, (_seeded, _generator_inside),
-        ),
-        Mistake("draws in columns",
-            "there is a draw in each column, (L, n). Put one in each row, (n, L): eps @ A.T, or a "
-            "transpose at the end.",
-            NEAR, (lambda *a: gaussian.sample_cloud(*a).T,),
+        same_noise(gaussian.sample_cloud, _generator_inside),
+        Mistake(
+            "draws in columns",
+            "there is a draw in each column, (L, n). Put one in each row, (n, L): eps @ A.T, or a transpose "
+            "at the end.",
+            NEAR,
+            (lambda *a: gaussian.sample_cloud(*a).T,),
         ),
     ),
     hints=(
@@ -190,4 +207,4 @@ sample_cloud = Exercise(
         "A = torch.linalg.cholesky(covariance) has A A^T = covariance. It stretches the ball into the cloud.",
         "With a draw in each row, A eps is written eps @ A.T. Then add the mean.",
     ),
-)  # fmt: skip
+)

@@ -151,53 +151,72 @@ score_function_gradient = Exercise(
         "step, and with two samples a call no baseline sees its own."
     ),
     mistakes=(
-        Mistake("sigma left out",
+        Mistake(
+            "sigma left out",
             "dlog q/dmu is eps / sigma = (z - mu) / sigma^2. The division by sigma is missing.",
-            NEAR, (_score(lambda eps, sigma: eps, _log_var),),
+            NEAR,
+            (_score(lambda eps, sigma: eps, _log_var),),
         ),
-        Mistake("divided by sigma twice",
-            "dlog q/dmu is eps / sigma, which is (z - mu) / sigma^2. Here eps is divided by sigma^2, or z "
-            "- mu by the variance squared.",
+        Mistake(
+            "divided by sigma twice",
+            "dlog q/dmu is eps / sigma, which is (z - mu) / sigma^2. Here eps is divided by sigma^2, or z - "
+            "mu by the variance squared.",
             NEAR,
             tuple(_score(lambda eps, sigma, n=n: eps / sigma**n, _log_var) for n in (2, 3)),
         ),
-        Mistake("missing 1/2",
+        Mistake(
+            "missing 1/2",
             "dlog q/dlog_var is (eps^2 - 1) / 2. The half is missing.",
-            NEAR, (_score(_mu, lambda eps, sigma: eps**2 - 1),),
+            NEAR,
+            (_score(_mu, lambda eps, sigma: eps**2 - 1),),
         ),
-        Mistake("-1 dropped",
+        Mistake(
+            "-1 dropped",
             "dlog q/dlog_var is (eps^2 - 1) / 2. The -1, from the log of sigma before the exponential, is "
             "missing.",
-            NEAR, (_score(_mu, lambda eps, sigma: eps**2 / 2),),
+            NEAR,
+            (_score(_mu, lambda eps, sigma: eps**2 / 2),),
         ),
-        Mistake("gradient for sigma, not log_var",
+        Mistake(
+            "gradient for sigma, not log_var",
             "this is dlog q/dsigma = (eps^2 - 1) / sigma. With respect to log_var it is (eps^2 - 1) / 2.",
-            NEAR, (_score(_mu, lambda eps, sigma: (eps**2 - 1) / sigma),),
+            NEAR,
+            (_score(_mu, lambda eps, sigma: (eps**2 - 1) / sigma),),
         ),
-        Mistake("f left out",
+        Mistake(
+            "f left out",
             "the values of f are missing: the mean of dlog q alone is 0. Weigh each sample's dlog q with "
             "its f(z).",
-            NEAR, (_score(_mu, _log_var, torch.ones_like),),
+            NEAR,
+            (_score(_mu, _log_var, torch.ones_like),),
         ),
-        Mistake("baseline that sees its own sample",
+        Mistake(
+            "baseline that sees its own sample",
             "the baseline is the mean over all samples, its own among them, which makes the gradient too "
             "small by 1/K: half with two samples. Use the others' mean.",
-            COURSE, (_score(_mu, _log_var, lambda value: value - value.mean()),),
+            COURSE,
+            (_score(_mu, _log_var, lambda value: value - value.mean()),),
         ),
-        Mistake("goes through f",
+        Mistake(
+            "goes through f",
             "this follows the slope of f: where f is a step it sees nothing. The score function estimator "
             "has only the values of f: f(z) times dlog q(z), z fixed.",
-            COURSE, (estimators.reparameterized_gradient,),
+            COURSE,
+            (estimators.reparameterized_gradient,),
         ),
-        Mistake("z not detached",
-            "z still depends on mu and log_var when log q(z) is differentiated, so that the gradient for "
-            "mu is 0. Hold z fixed: z.detach(), or .sample().",
-            PUBLIC, (_not_detached,),
+        Mistake(
+            "z not detached",
+            "z still depends on mu and log_var when log q(z) is differentiated, so that the gradient for mu "
+            "is 0. Hold z fixed: z.detach(), or .sample().",
+            PUBLIC,
+            (_not_detached,),
         ),
-        Mistake("both estimators added up",
+        Mistake(
+            "both estimators added up",
             "the gradient through f is added to that of the score function. Each is the whole gradient by "
             "itself.",
-            COURSE, (_both,),
+            COURSE,
+            (_both,),
         ),
         *shared_mistakes(estimators.score_function_gradient),
     ),
@@ -206,4 +225,4 @@ score_function_gradient = Exercise(
         "dlog q/dmu = eps / sigma and dlog q/dlog_var = (eps^2 - 1) / 2, with z = mu + sigma eps.",
         "f(z) is (K,): make it (K, 1) before you multiply, so that each sample keeps its own row.",
     ),
-)  # fmt: skip
+)

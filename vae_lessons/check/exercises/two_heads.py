@@ -226,55 +226,73 @@ _ACTIVATIONS = (
 MISTAKES = (
     *(mistake for kind in _ACTIVATIONS for mistake in _activated(*kind)),
     Mistake(
-        "sigma for log_var", "the second answer is an exponential: that is sigma or sigma^2. log_var is "
-        "the linear layer's own answer, any number; the exponential comes later.", PUBLIC,
+        "sigma for log_var",
+        "the second answer is an exponential: that is sigma or sigma^2. log_var is the linear layer's own "
+        "answer, any number; the exponential comes later.",
+        PUBLIC,
         (_heads(on_log_var=torch.exp), _heads(on_mu=torch.exp, on_log_var=torch.exp)),
     ),
     Mistake(
         "one head for both",
-        "mu and log_var come out of one head: each number of one settles that of the other. They need "
-        "a linear layer each.", PUBLIC,
-        (_OneHead, _heads(both=lambda mu, log_var: (mu, mu.exp())), _heads(both=lambda mu, log_var: (mu,
-        torch.relu(mu)))),
+        "mu and log_var come out of one head: each number of one settles that of the other. They need a "
+        "linear layer each.",
+        PUBLIC,
+        (
+            _OneHead,
+            _heads(both=lambda mu, log_var: (mu, mu.exp())),
+            _heads(both=lambda mu, log_var: (mu, torch.relu(mu))),
+        ),
     ),
     Mistake(
-        "heads swapped", "by their names, log_var is returned first. The order is mu, log_var.", PUBLIC,
+        "heads swapped",
+        "by their names, log_var is returned first. The order is mu, log_var.",
+        PUBLIC,
         (_heads(both=lambda mu, log_var: (log_var, mu)),),
     ),
     Mistake(
         "layers made in forward",
-        "the layers are made anew at each call, so nothing is ever learned. Make them once, in "
-        "__init__, and keep them as self.mu_head and self.log_var_head.", NEAR, (_Fresh,),
+        "the layers are made anew at each call, so nothing is ever learned. Make them once, in __init__, "
+        "and keep them as self.mu_head and self.log_var_head.",
+        NEAR,
+        (_Fresh,),
     ),
     Mistake(
-        "a sample returned", "a draw comes out of it: the same h gives another answer each time. The "
-        "heads give mu and log_var; the draw is the next step.", PUBLIC,
+        "a sample returned",
+        "a draw comes out of it: the same h gives another answer each time. The heads give mu and log_var; "
+        "the draw is the next step.",
+        PUBLIC,
         (_heads(both=lambda mu, log_var: (mu + (log_var / 2).exp() * torch.randn_like(mu), log_var)),),
     ),
     Mistake(
         "layers not registered",
         "the layers are hidden from PyTorch, in a list or the like, so .parameters() has none and no "
         "optimizer would train them. Make each an attribute: self.mu_head = nn.Linear(...).",
-        PUBLIC, (_Unregistered,),
+        PUBLIC,
+        (_Unregistered,),
     ),
     Mistake(
-        "detached", "no gradient comes back through an answer, so training could not reach its head.", NEAR,
+        "detached",
+        "no gradient comes back through an answer, so training could not reach its head.",
+        NEAR,
         (
-            _heads(on_log_var=torch.detach), _heads(on_mu=torch.detach),
+            _heads(on_log_var=torch.detach),
+            _heads(on_mu=torch.detach),
             _heads(on_mu=torch.detach, on_log_var=torch.detach),
         ),
     ),
     Mistake(
         "one log_var for all",
-        "log_var has one number for each image. Each latent number needs its own, (B, L).", PUBLIC,
+        "log_var has one number for each image. Each latent number needs its own, (B, L).",
+        PUBLIC,
         (_OneNumber,),
     ),
     Mistake(
         "hard-coded sizes",
         "sizes are written into the layers. Take them from the arguments: nn.Linear(hidden, latent).",
-        PUBLIC, (_fixed(256, 2), _fixed(256, 3), _fixed(400, 20), _fixed(512, 2), _fixed(16, 2)),
+        PUBLIC,
+        (_fixed(256, 2), _fixed(256, 3), _fixed(400, 20), _fixed(512, 2), _fixed(16, 2)),
     ),
-)  # fmt: skip
+)
 
 two_heads = Exercise(
     name="two_heads",
