@@ -225,7 +225,7 @@ def test_a_loop_without_end_is_stopped(monkeypatch):
         verdict = KL(warns_for_ever)
     assert heard == []
     assert verdict.status == "wrong"
-    assert "Is there a loop without an end?" in verdict.message
+    assert "Is there an infinite loop?" in verdict.message
 
 
 def test_warnings_of_a_right_answer_are_not_heard():

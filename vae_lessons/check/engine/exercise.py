@@ -20,7 +20,7 @@ from vae_lessons.check.engine.verdict import Hinted, Verdict, Words, graded
 # Where mistakes were seen, if no more is known of it than that.
 PUBLIC = "public VAE code and the issues filed on it"
 COURSE = "course material and its forums"
-NEAR = "added here, as a near neighbour of one that was seen"
+NEAR = "added here, because it is close to one that was seen"
 
 
 class Mistake(NamedTuple):
@@ -90,7 +90,7 @@ class Exercise(Hinted):
             yield from tensor_facts(call, probe, self.parameters, self.gradients)
 
     def __call__(self, function=..., seed=0):
-        """The verdict on a function, -> Verdict. Raises Unsolved if it is not right and all must be."""
+        """The verdict on a function, -> Verdict. In strict mode, raises Unsolved if it is not right."""
         return graded(self.name, function, self.judge(function, seed))
 
     def __repr__(self):
@@ -120,46 +120,48 @@ class Exercise(Hinted):
             right = self._right(facts, seed)
             remark = self._remarked(call, seed) if right and shown.fine else ""
         except TooLong:
-            text = "Not yet: it takes too long, so it was stopped. Is there a loop without an end?"
+            text = "Not yet: it takes too long, so it was stopped. Is there an infinite loop?"
             return Verdict("wrong", None, text)
         if right and shown.fine:
             return Verdict("right", None, _joined(f"Right: {self.verified}", shown.says, remark), shown.draw)
         return self._refused(facts, right, shown, seed)
 
     def _call(self, function):
-        """A function, called as the lesson does: its own defaults are those of the package's."""
+        """A function, to be called with the reference's defaults, -> Call."""
         own = inspect.signature(self.reference).parameters
         return Call(function, {name: own[name].default if name in own else NONE for name in self.parameters})
 
     def _remarked(self, call, seed):
-        with guarded(seed), contextlib.suppress(Exception):  # nor is a remark
+        with guarded(seed), contextlib.suppress(Exception):  # a remark must not fail a check
             return self.remark(call, seed)
         return ""
 
     def _shown(self, facts, call, seed):
         if not isinstance(facts[-1].value, Failure):
-            with contextlib.suppress(Exception):  # a picture is no reason to stop
+            with contextlib.suppress(Exception):  # a picture must not fail a check
                 return self.show(call, seed)
         return Shown()
 
     def _right(self, facts, seed):
-        """Whether these are the facts of the package's own."""
+        """Whether these facts agree with the reference's."""
         wanted = self._wanted(seed)
         return len(facts) == len(wanted) and all(map(agree, facts, wanted))
 
     def _refused(self, facts, right, shown, seed):
-        """The verdict on an answer with a mistake, or with right facts that the meter does not let pass."""
+        """The verdict on an answer with a mistake, or with right facts that `show` does not accept."""
         mistake = None if right else self.named(facts, seed)
         told = mistake.says if mistake else "" if right else first_difference(facts, self._wanted(seed))
         text = _joined("Not yet:", told, shown.says)
         return Verdict("wrong", mistake and mistake.name, text, shown.draw)
 
     def _wanted(self, seed):
-        """The facts of the package's own."""
+        """The facts of the reference."""
         key = self._key(self.reference, seed)
         if key not in self.seen:
             with guarded(seed, None):
-                self.seen[key] = list(self.facts(self._call(self.reference), seed))  # an error here is ours
+                self.seen[key] = list(
+                    self.facts(self._call(self.reference), seed)
+                )  # an error here is the exercise's
         return self.seen[key]
 
     def named(self, facts, seed=0):
@@ -203,7 +205,7 @@ class Exercise(Hinted):
         )
 
     def _does(self, code, facts, seed):
-        """Whether a mistake has these facts; those of it that were looked at before are kept."""
+        """Whether a code has these facts. Its own are kept, up to the first that differs."""
         key = self._key(code, seed)
         if not all(map(agree, facts, self.seen.get(key, ()))):
             return False
@@ -219,7 +221,7 @@ class Exercise(Hinted):
         return Verdict("untouched", None, text)
 
     def _unfit(self, function):
-        """What is wrong with it before it is called at all, or None."""
+        """What is wrong with a function before it is called, or None."""
         wanted = f"{self.name}({', '.join(self.parameters)})"
         if not callable(function):
             return f"give the check your function itself, check.{self.name}({self.name}), without calling it."

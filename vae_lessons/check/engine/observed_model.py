@@ -1,10 +1,10 @@
-"""A model under observation while somebody draws pictures with it -> what they did, in words."""
+"""Record how a function generates images with a model -> what it did, in words."""
 
 import torch
 
 
 class Watch:
-    """A model under observation in a `with` block: each z decoded, and the q(z|x) of each image encoded."""
+    """Records, in a `with` block, every z that a model decodes and every q(z|x) that it encodes."""
 
     def __init__(self, model):
         self.model, self.z, self.codes, self.hooks = model, [], [], []

@@ -55,8 +55,8 @@ def surfaces(x, y, panels, xlabel, ylabel, alt):
     return Picture(figure, alt)
 
 
-def bells(columns, alt):
-    """Histograms of {name: (N,)} as densities over -4..4, beside the standard bell curve, -> Picture."""
+def histograms(columns, alt):
+    """Histograms of {name: (N,)} as densities over -4..4, beside the standard normal density, -> Picture."""
     figure, made = axes(1, len(columns), size=(3.6, 2.6), sharey=True, squeeze=False)
     at = np.linspace(-4, 4, 200)
     for ax, (name, values) in zip(made.flat, columns.items(), strict=True):

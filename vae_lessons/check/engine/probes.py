@@ -16,7 +16,7 @@ class Probe(NamedTuple):
 
 
 def placed(value):
-    """A tensor in the type and on the device in which the learner's notebook makes its own."""
+    """A tensor with the default dtype, on the default device; any other value unchanged."""
     if isinstance(value, torch.Tensor) and value.is_floating_point():
         return value.detach().to(torch.get_default_device(), torch.get_default_dtype())
     return value

@@ -1,4 +1,4 @@
-"""The exercise on an autoencoder's loss, lesson 01, and how it goes wrong."""
+"""The exercise on an autoencoder's loss, and how it goes wrong."""
 
 import torch
 from torch.nn import functional as F
@@ -43,33 +43,32 @@ autoencoder_loss = Exercise(
         title="x = 0.5, two pixels",
         xlabel="x_hat",
         ylabel="loss",
-        alt="Your loss beside the target, for one image of two pixels, both 0.5, rebuilt as x_hat.",
+        alt="Your loss beside the target, for one image of two pixels, both 0.5, reconstructed as x_hat.",
     ),
     verified="the loss and its gradient agree on five inputs, one image and several, as rows and as "
     "(B, 1, H, W).",
     mistakes=(
         Mistake(
             "mean over pixels",
-            "this averages over pixels too, as F.mse_loss does. Asked is the sum over pixels, then the mean "
-            "over images.",
+            "this averages over pixels too, as F.mse_loss does. Sum over pixels, then average over images.",
             "F.mse_loss with its default reduction, as in ARENA's VAE exercise",
             (F.mse_loss,),
         ),
         Mistake(
             "sum over the batch",
-            "this adds up the images. Asked is their mean, or the loss would grow with the batch.",
+            "this adds up the images. Average over them, or the loss grows with the batch.",
             PUBLIC,
             (lambda x, x_hat: _squares(x, x_hat).sum(),),
         ),
         Mistake(
             "one number an image",
-            "the images keep a loss each. Asked is one number: the mean over images.",
+            "there is one loss for each image. Return one number, the mean over images.",
             NEAR,
             (lambda x, x_hat: _squares(x, x_hat).sum(1),),
         ),
         Mistake(
             "root of the squares",
-            "the root is taken: a distance. The squared error is the sum of squares itself.",
+            "this is a distance: a root is taken. The squared error is the sum of squares itself.",
             NEAR,
             (
                 lambda x, x_hat: (_squares(x, x_hat).sum(1) + 1e-30).sqrt().mean(),
@@ -96,14 +95,13 @@ autoencoder_loss = Exercise(
         ),
         Mistake(
             "half the squares",
-            "this is half of it. The 1/2 belongs to a Gaussian's log-density, not to the squared error "
-            "asked here.",
+            "this is half the squared error. The factor 1/2 belongs to a Gaussian's log-density.",
             COURSE,
             (lambda x, x_hat: _squares(x, x_hat).sum(1).mean() / 2,),
         ),
         Mistake(
             "sign",
-            "this is minus the error: to minimise it would drive x_hat away from x.",
+            "this is minus the error: minimising it would drive x_hat away from x.",
             NEAR,
             (lambda x, x_hat: -losses.autoencoder_loss(x, x_hat),),
         ),

@@ -1,4 +1,4 @@
-"""The exercise on the reconstruction under a Bernoulli decoder, lesson 05, and how it goes wrong."""
+"""The exercise on the reconstruction under a Bernoulli decoder, and how it goes wrong."""
 
 import torch
 from torch.nn import functional as F
@@ -62,21 +62,21 @@ bernoulli_nll = Exercise(
     mistakes=(
         Mistake(
             "mean over pixels",
-            "this averages over pixels. log p(x|z) of independent pixels adds up: the sum is asked, or the "
-            "KL will weigh too much.",
+            "this averages over pixels. log p(x|z) is a sum over independent pixels; with the mean, the KL "
+            "would have too much weight.",
             "reduction='mean', as in fastai's 29_vae",
             (lambda x, logits: _cross_entropy(x, logits).flatten(1).mean(1),),
         ),
         Mistake(
             "mean over pixels and batch",
             "this is the mean over pixels and images, the default of F.binary_cross_entropy_with_logits. "
-            "Asked is one sum for each image: reduction='none', then sum over pixels.",
+            "Return one sum for each image: use reduction='none', then sum over pixels.",
             PUBLIC,
             (lambda x, logits: _cross_entropy(x, logits).mean(),),
         ),
         Mistake(
             "summed over the batch",
-            "the images are added up or averaged as well. One number for each image is asked, (B,).",
+            "the images are added up or averaged as well. Return one number for each image, (B,).",
             "reduction='sum', as in PyTorch's own VAE example",
             (
                 lambda x, logits: _cross_entropy(x, logits).sum(),
@@ -119,7 +119,7 @@ bernoulli_nll = Exercise(
         ),
         Mistake(
             "arguments in the wrong order",
-            "x and the logits are swapped in the cross-entropy: PyTorch asks for the prediction first, then "
+            "x and the logits are swapped in the cross-entropy: PyTorch expects the prediction first, then "
             "the target.",
             PUBLIC,
             (
@@ -130,13 +130,13 @@ bernoulli_nll = Exercise(
         ),
         Mistake(
             "log-likelihood, not its negative",
-            "this is log p(x|z). Its negative is asked, the nll: small is good, and never below 0 here.",
+            "this is log p(x|z). Return its negative, the nll, which is never below 0 here.",
             PUBLIC,
             (lambda x, logits: -losses.bernoulli_nll(x, logits),),
         ),
         Mistake(
             "squared error",
-            "this is a squared error. Asked is -log p(x|z) under a Bernoulli decoder: the cross-entropy.",
+            "this is a squared error. -log p(x|z) under a Bernoulli decoder is the cross-entropy.",
             PUBLIC,
             (
                 _summed(lambda x, logits: (x - logits.sigmoid()) ** 2),

@@ -1,4 +1,4 @@
-"""The exercise on the evidence lower bound, lesson 05, which the evidence meter judges too."""
+"""The exercise on the evidence lower bound, which is also put on the evidence meter."""
 
 import torch
 
@@ -27,9 +27,9 @@ def _probes(seed):
     one = numbers(1, 0, 1, 0)
     yield Probe("x = [[1]], logits = [[0]], mu = [[1]], log_var = [[0]]", one, kinks=("logits",))
     for title, images, shape, latent in (
-        ("one image of 4 pixels, two latent numbers", 1, (4,), 2),
-        ("five images of 4 pixels, three latent numbers", 5, (4,), 3),
-        ("three images (1, 4, 5), two latent numbers", 3, (1, 4, 5), 2),
+        ("one image of 4 pixels, two latent dimensions", 1, (4,), 2),
+        ("five images of 4 pixels, three latent dimensions", 5, (4,), 3),
+        ("three images (1, 4, 5), two latent dimensions", 3, (1, 4, 5), 2),
     ):
         x = (noise(images, *shape, seed=seed) * 2).sigmoid()
         x = torch.where(noise(images, *shape, seed=seed + 1) > 0, x.round(), x)  # black, white, and some grey
@@ -55,7 +55,7 @@ def parts(x, logits, mu, log_var):
 
 
 def weighed(nll_weight, kl_weight):
-    """A bound with other weights: numbers, or functions of (x, mu) that give one."""
+    """A bound with other weights: numbers, or functions (x, mu) -> number."""
 
     def elbo(x, logits, mu, log_var):
         nll, kl = parts(x, logits, mu, log_var)
@@ -103,7 +103,7 @@ elbo = Exercise(
         ),
         Mistake(
             "KL added",
-            "the KL is added. It is the price of q(z|x) and is subtracted: elbo = log p(x|z) - KL.",
+            "the KL is added. It must be subtracted: elbo = log p(x|z) - KL.",
             PUBLIC,
             (weighed(1, -1),),
         ),
@@ -115,7 +115,7 @@ elbo = Exercise(
         ),
         Mistake(
             "KL left out",
-            "there is no KL: only log p(x|z). That is an autoencoder's loss, and no bound.",
+            "there is no KL, only log p(x|z). That is an autoencoder's objective, and not a bound.",
             COURSE,
             (weighed(1, 0), lambda x, logits, mu, lv: -losses.bernoulli_nll(x, logits)),
         ),
@@ -127,53 +127,52 @@ elbo = Exercise(
         ),
         Mistake(
             "half the KL",
-            "the KL counts half. The 1/2 is in its closed form already, once.",
+            "the KL counts half. Its closed form already has the factor 1/2.",
             PUBLIC,
             (weighed(1, 0.5),),
         ),
         Mistake(
             "twice the KL",
-            "the KL counts twice: its factor 1/2 is missing. This is still a bound, but a poor one.",
+            "the KL counts twice: its factor 1/2 is missing. This is still a bound, but a loose one.",
             PUBLIC,
             (weighed(1, 2),),
         ),
         Mistake(
-            "mean over latent numbers",
-            "the KL is averaged over the latent numbers. It adds up: sum over the last dimension.",
+            "mean over latent dimensions",
+            "the KL is averaged over the latent dimensions. It is a sum: sum over the last dimension.",
             "ARENA's VAE exercise, where it makes the implied beta depend on L",
             (weighed(1, lambda x, mu: 1 / mu.shape[1]),),
         ),
         Mistake(
             "mean over pixels",
-            "the reconstruction is averaged over pixels, so the KL weighs as many times too much as there "
-            "are pixels. log p(x|z) is a sum.",
+            "the reconstruction is averaged over D pixels, so the KL has D times too much weight. log "
+            "p(x|z) is a sum.",
             "reduction='mean', as in fastai's 29_vae and ARENA's VAE exercise",
             (weighed(lambda x, mu: 1 / x[0].numel(), 1),),
         ),
         Mistake(
-            "mean over pixels and latent numbers",
-            "both terms are averaged, over pixels and over latent numbers. Both are sums: nats add up.",
+            "mean over pixels and latent dimensions",
+            "both terms are averaged, over pixels and over latent dimensions. Both must be sums.",
             PUBLIC,
             (weighed(lambda x, mu: 1 / x[0].numel(), lambda x, mu: 1 / mu.shape[1]),),
         ),
         Mistake(
             "beta on the wrong term",
-            "the reconstruction is weighed, not the KL. In the ELBO neither is; later beta multiplies the "
-            "KL and nothing else.",
+            "the reconstruction is weighted. In the ELBO neither term is; later, beta multiplies the KL and "
+            "nothing else.",
             PUBLIC,
             tuple(weighed(weight, 1) for weight in (0.1, 0.25, 0.5, 2, 4, 10, 100)),
         ),
         Mistake(
             "KL weighted by a beta",
-            "the KL is weighed by a beta. The ELBO has none; beta = 1 alone gives a bound that can be read "
-            "as log p(x).",
+            "the KL is weighted by a beta. The ELBO has none: only beta = 1 gives this bound on log p(x).",
             PUBLIC,
             tuple(weighed(1, weight) for weight in (1e-3, 0.01, 0.1, 0.25, 4, 5, 10, 100)),
         ),
         Mistake(
             "KL weighted by the batch",
-            "the KL is weighed by the size of the batch or of the data. It belongs to an image, as the "
-            "reconstruction does: weight 1.",
+            "the KL is weighted by the size of the batch or of the data. Like the reconstruction, it is "
+            "that of one image: its weight is 1.",
             "PyTorch-VAE's kld_weight, batch size over size of the data",
             (
                 weighed(1, lambda x, mu: 1 / len(x)),
@@ -183,8 +182,8 @@ elbo = Exercise(
         ),
         Mistake(
             "expectation of exp, not of log",
-            "densities are averaged and the log taken afterwards. The ELBO averages log p(x|z); the log of "
-            "a mean is another, larger number.",
+            "densities are averaged, and the log is taken afterwards. The ELBO averages log p(x|z); the log "
+            "of the mean is larger.",
             COURSE,
             (
                 _of_parts(_log_mean_exp),
@@ -212,8 +211,8 @@ elbo = Exercise(
         ),
         Mistake(
             "divided by the number of pixels",
-            "this is the right bound divided by the number of pixels: nats a pixel. The two terms weigh as "
-            "they should, but asked are nats an image: divide nothing.",
+            "this is the right bound divided by the number of pixels, in nats per pixel. Return nats per "
+            "image.",
             PUBLIC,
             (weighed(lambda x, mu: 1 / x[0].numel(), lambda x, mu: 1 / x[0].numel()),),
         ),
@@ -229,15 +228,15 @@ elbo = Exercise(
         ),
         Mistake(
             "squared error",
-            "this has the squared error in place of log p(x|z). The decoder is Bernoulli: the "
-            "reconstruction is minus the cross-entropy, summed over pixels.",
+            "this has the squared error in place of log p(x|z). For a Bernoulli decoder log p(x|z) is minus "
+            "the cross-entropy, summed over pixels.",
             PUBLIC,
             (_squares, lambda *given: _squares(*given).sum(), lambda *given: _squares(*given).mean()),
         ),
         Mistake(
             "sum over the batch",
-            "the images are added up or averaged. The bound is one number for each image, (B,); the loss "
-            "averages them, last.",
+            "the images are added up or averaged. Return one bound for each image, (B,); the loss averages "
+            "them at the end.",
             PUBLIC,
             (
                 _of_parts(lambda nll, kl: (-nll - kl).sum()),
@@ -248,15 +247,15 @@ elbo = Exercise(
         ),
         Mistake(
             "KL summed over the batch",
-            "the KL of all images is charged to each of them: it was summed over the batch too. Sum over "
-            "the last dimension only.",
+            "each image has the KL of all images, because the KL is summed over the batch too. Sum over the "
+            "last dimension only.",
             PUBLIC,
             (_of_parts(lambda nll, kl: -nll - kl.sum()), _of_parts(lambda nll, kl: -nll - kl.mean())),
         ),
         Mistake(
             "reconstruction summed over the batch",
-            "the reconstruction of all images is charged to each of them: it was summed over the batch too. "
-            "Sum over pixels only.",
+            "each image has the reconstruction of all images, because it is summed over the batch too. Sum "
+            "over pixels only.",
             PUBLIC,
             (_of_parts(lambda nll, kl: -nll.sum() - kl), _of_parts(lambda nll, kl: -nll.mean() - kl)),
         ),

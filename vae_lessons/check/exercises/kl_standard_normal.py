@@ -1,4 +1,4 @@
-"""The exercise on the KL divergence, lesson 03, and how it goes wrong."""
+"""The exercise on the KL divergence, and how it goes wrong."""
 
 import math
 
@@ -29,11 +29,11 @@ def _probes(seed):
     yield Probe("the KL of N(-2, 1/4), mu = [[-2]], log_var = [[-log 4]]", numbers(-2, -math.log(4)))
     for title, images in (("one image", 1), ("five images", 5)):
         mu, log_var = (noise(images, 3, seed=2 * seed + i) for i in range(2))
-        yield Probe(f"{title}, three latent numbers each", (1.3 * mu, log_var - 0.5))
+        yield Probe(f"{title}, three latent dimensions each", (1.3 * mu, log_var - 0.5))
 
 
 def _terms(mu, log_var):
-    """The KL of each latent number, (B, L)."""
+    """The KL of each latent dimension, (B, L)."""
     return (mu**2 + log_var.exp() - 1 - log_var) / 2
 
 
@@ -52,7 +52,7 @@ def _show(call, seed):
     if yours.shape != target.shape:
         raise no_answer("no surface")
     panels = {"the target": target.view(25, 25), "yours": yours.view(25, 25)}
-    alt = "Two contour maps of the KL over mu and log_var, for one latent number: the target and yours."
+    alt = "Two contour maps of the KL over mu and log_var, for one latent dimension: the target and yours."
     return Shown(lambda: pictures.surfaces(mu, log_var, panels, xlabel="mu", ylabel="log_var", alt=alt))
 
 
@@ -61,9 +61,7 @@ kl_standard_normal = Exercise(
     probes=_probes,
     gradients=("mu", "log_var"),
     show=_show,
-    verified=(
-        "values and gradients were compared on six inputs, of one number and of three, one image and five."
-    ),
+    verified=("values and gradients agree on six inputs: one dimension and three, one image and five."),
     mistakes=(
         Mistake(
             "sign",
@@ -74,43 +72,43 @@ kl_standard_normal = Exercise(
         ),
         Mistake(
             "missing 1/2",
-            "this is twice the KL: the factor 1/2 before the sum is missing. In a VAE that would be beta = "
+            "this is twice the KL: the factor 1/2 before the sum is missing. In a VAE this would be beta = "
             "2.",
             PUBLIC,
             (lambda *a: 2 * gaussian.kl_standard_normal(*a),),
         ),
         Mistake(
-            "mean over latent numbers",
-            "this is the mean over the L latent numbers. The KL of independent numbers adds up: sum over "
-            "the last dimension.",
+            "mean over latent dimensions",
+            "this is the mean over the L latent dimensions. The KL of independent dimensions is a sum: sum "
+            "over the last dimension.",
             "ARENA's VAE exercise, where it makes the implied beta depend on L",
             (lambda *a: _terms(*a).mean(-1),),
         ),
         Mistake(
-            "mean over batch and latent numbers",
-            "this is the mean over images and latent numbers. A reconstruction summed over pixels would "
+            "mean over batch and latent dimensions",
+            "this is the mean over images and latent dimensions. A reconstruction summed over pixels would "
             "then weigh L times too much. Sum over the last dimension, and keep one KL for each image.",
             PUBLIC,
             (lambda *a: _terms(*a).mean(),),
         ),
         Mistake(
             "sum over the batch",
-            "the images are added up as well. One KL for each image is asked, (B,): sum over the last "
+            "the images are added up as well. Return one KL for each image, (B,): sum over the last "
             "dimension only.",
             "the sum in PyTorch's own VAE example, which divides by the size of the data afterwards",
             (lambda *a: _terms(*a).sum(), lambda *a: _terms(*a).sum(0)),
         ),
         Mistake(
             "mean over the batch",
-            "this is the mean over the images. It belongs in the loss, last; here one KL for each image is "
-            "asked, (B,).",
+            "this is the mean over the images. That belongs in the loss, at the end. Here, return one KL "
+            "for each image, (B,).",
             PUBLIC,
             (lambda *a: _terms(*a).sum(-1).mean(), lambda *a: _terms(*a).mean(0)),
         ),
         Mistake(
             "not summed",
-            "there is one value for each latent number, (B, L). One for each image is asked, (B,): sum over "
-            "the last dimension.",
+            "there is one value for each latent dimension, (B, L). Return one for each image, (B,): sum "
+            "over the last dimension.",
             PUBLIC,
             (_terms, lambda *a: _terms(*a).sum(-1, keepdim=True)),
         ),
@@ -146,8 +144,8 @@ kl_standard_normal = Exercise(
         ),
         Mistake(
             "softplus(log_var) as sigma",
-            "softplus(log_var) is taken for sigma, which suits a network that was asked for something else. "
-            "Here log_var is log sigma^2, so sigma^2 = exp(log_var).",
+            "softplus(log_var) is used as sigma, which is right if a network outputs something else. Here "
+            "log_var is log sigma^2, so sigma^2 = exp(log_var).",
             PUBLIC,
             (
                 lambda mu, lv: (mu**2 + softplus(lv) ** 2 - 1 - 2 * softplus(lv).log()).sum(-1) / 2,
@@ -174,7 +172,7 @@ kl_standard_normal = Exercise(
         ),
         Mistake(
             "mu not squared",
-            "mu must be squared: a mean of -2 is as far from the prior as one of 2.",
+            "mu must be squared: a mean of -2 is as far from the prior as a mean of 2.",
             PUBLIC,
             (
                 lambda mu, lv: (mu + lv.exp() - 1 - lv).sum(-1) / 2,
@@ -183,7 +181,7 @@ kl_standard_normal = Exercise(
         ),
         Mistake(
             "mu left out",
-            "mu^2 is missing: a cloud far from the prior would cost nothing.",
+            "mu^2 is missing: a q(z|x) far from the prior would cost nothing.",
             NEAR,
             (
                 lambda mu, lv: (lv.exp() - 1 - lv).sum(-1) / 2 + 0 * mu.sum(-1),
@@ -192,7 +190,7 @@ kl_standard_normal = Exercise(
         ),
         Mistake(
             "-1 dropped",
-            "the -1 is missing, once for each latent number. With it the KL of N(0, 1) from itself is 0.",
+            "the -1 is missing, once for each latent dimension. With it the KL of N(0, 1) from itself is 0.",
             PUBLIC,
             (
                 lambda mu, lv: (mu**2 + lv.exp() - lv).sum(-1) / 2,
@@ -201,23 +199,23 @@ kl_standard_normal = Exercise(
         ),
         Mistake(
             "log_var left out",
-            "-log_var is missing. It is what keeps the cloud from shrinking to a point.",
+            "-log_var is missing. It is what keeps q(z|x) from shrinking to a point.",
             NEAR,
             (lambda mu, lv: (mu**2 + lv.exp() - 1).sum(-1) / 2,),
         ),
         Mistake(
             "KL(p || q)",
-            "this is KL(p || q), the other way round: the KL has a direction. Asked is KL(q || p), q the "
-            "cloud of mu and log_var, p = N(0, I).",
+            "this is KL(p || q), and the KL is not symmetric. Return KL(q || p), with q = N(mu, "
+            "exp(log_var)) and p = N(0, I).",
             PUBLIC,
             (_swapped,),
         ),
         no_gradient(gaussian.kl_standard_normal),
     ),
     hints=(
-        "One latent number costs 1/2 [ mu^2 + sigma^2 - 1 - log sigma^2 ].",
-        "log_var is log sigma^2, so sigma^2 = exp(log_var). The costs of the L numbers add up.",
-        "The KL of N(1, 1) from N(0, 1) is 1/2, and that of N(0, 1) from itself is 0. Each image keeps its "
+        "One latent dimension costs 1/2 [ mu^2 + sigma^2 - 1 - log sigma^2 ].",
+        "log_var is log sigma^2, so sigma^2 = exp(log_var). Add up the costs of the L dimensions.",
+        "The KL of N(1, 1) from N(0, 1) is 1/2, and that of N(0, 1) from itself is 0. Each image has its "
         "own.",
     ),
 )

@@ -1,4 +1,4 @@
-"""The exercises on densities of Gaussians, lesson 03, and how they go wrong."""
+"""The exercise on the log-density of a Gaussian, and how it goes wrong."""
 
 import math
 
@@ -26,7 +26,10 @@ def _probes(seed):
     yield Probe("x = [[0]], mu = [[0]], log_var = [[0]]", numbers(0, 0, 0))
     yield Probe("x = [[1]], mu = [[0]], log_var = [[0]]", numbers(1, 0, 0))
     yield Probe("x = [[1]], mu = [[3]], log_var = [[log 4]]", numbers(1, 3, math.log(4)))
-    yield Probe("x = [[0]], mu = [[0]], log_var = [[-6]], a narrow bell, higher than 1,", numbers(0, 0, -6))
+    yield Probe(
+        "x = [[0]], mu = [[0]], log_var = [[-6]], a density above 1,",
+        numbers(0, 0, -6),
+    )
     for title, images in (("one image", 1), ("five images", 5)):
         x, mu, log_var = (noise(images, 3, seed=3 * seed + i) for i in range(3))
         yield Probe(f"{title}, three numbers each", (2 * x, mu, log_var - 0.5))
@@ -60,44 +63,43 @@ log_density = Exercise(
         ylabel="log-density, nats",
         alt="Your log-density over x beside the target, of one number with mean 1 and variance exp(-1).",
     ),
-    verified="the log-density and its gradients were compared on six inputs, one of them higher than 1.",
+    verified="the log-density and its gradients agree on six inputs, one with a density above 1.",
     mistakes=(
         Mistake(
             "sign",
-            "this is minus the log-density. log N = -1/2 [ log 2 pi + log_var + ... ]: all of it counts "
-            "down.",
+            "this is minus the log-density, which is -1/2 [ log 2 pi + log_var + ... ].",
             NEAR,
             (lambda *a: -gaussian.log_density(*a),),
         ),
         Mistake(
             "density, not its log",
-            "this is the density itself. Return its log: a product over numbers becomes a sum.",
+            "this is the density itself. Return its log: the product over dimensions becomes a sum.",
             COURSE,
             (lambda *a: gaussian.log_density(*a).exp(),),
         ),
         Mistake(
             "2 pi left out",
-            "the constant -1/2 log 2 pi is missing, once for each number. Gradients do not mind, log p(x) "
-            "does.",
+            "the constant -1/2 log 2 pi is missing, once for each dimension. It changes log p(x), not the "
+            "gradients.",
             PUBLIC,
             (lambda x, mu, lv: -(lv + (x - mu) ** 2 / lv.exp()).sum(-1) / 2,),
         ),
         Mistake(
             "2 pi counted once",
-            "-1/2 log 2 pi is there once, but it belongs to each of the L numbers: L/2 log 2 pi in all.",
+            "-1/2 log 2 pi is counted once. Each of the L dimensions has one: -L/2 log 2 pi in all.",
             NEAR,
             (lambda x, mu, lv: -(LOG_2_PI + (lv + (x - mu) ** 2 / lv.exp()).sum(-1)) / 2,),
         ),
         Mistake(
             "log_var left out",
-            "-1/2 log_var is missing. Without it a wide bell would be as high as a narrow one, and its area "
-            "not 1.",
+            "-1/2 log_var is missing. Without it a wide Gaussian would be as high as a narrow one, and its "
+            "integral not 1.",
             PUBLIC,
             (lambda x, mu, lv: -(LOG_2_PI + (x - mu) ** 2 / lv.exp()).sum(-1) / 2,),
         ),
         Mistake(
             "missing 1/2",
-            "everything is twice too large: log N has a factor 1/2 before the bracket.",
+            "this is twice the log-density: there is a factor 1/2 before the bracket.",
             NEAR,
             (lambda *a: 2 * gaussian.log_density(*a),),
         ),
@@ -123,7 +125,7 @@ log_density = Exercise(
         ),
         Mistake(
             "softplus(log_var) as sigma",
-            "softplus(log_var) is taken for sigma. Here log_var is log sigma^2: sigma = exp(log_var / 2).",
+            "softplus(log_var) is used as sigma. Here log_var is log sigma^2: sigma = exp(log_var / 2).",
             PUBLIC,
             (_density_of(lambda lv: softplus(lv) ** 2),),
         ),
@@ -138,7 +140,7 @@ log_density = Exercise(
         ),
         Mistake(
             "diagonal taken for isotropic",
-            "one variance, the mean of all, serves every number: an isotropic cloud. A diagonal one has a "
+            "one variance is used for every dimension, as in an isotropic Gaussian. A diagonal one has a "
             "variance for each.",
             COURSE,
             (
@@ -149,8 +151,8 @@ log_density = Exercise(
         ),
         Mistake(
             '"log p(x) <= 0"',
-            "a log-density above 0 was cut off. A density is not a probability: a narrow bell is higher "
-            "than 1, and its log positive.",
+            "a log-density above 0 was cut off. A density is not a probability: that of a narrow Gaussian "
+            "exceeds 1, and its log is positive.",
             COURSE,
             (
                 lambda *a: gaussian.log_density(*a).clamp(max=0),
@@ -160,30 +162,30 @@ log_density = Exercise(
         ),
         Mistake(
             "mean over numbers",
-            "the numbers of one image are averaged. Independent log-densities add up: sum over the last "
+            "the dimensions of one image are averaged. Independent log-densities add up: sum over the last "
             "dimension.",
             PUBLIC,
             (lambda *a: _terms(*a).mean(-1),),
         ),
         Mistake(
             "not summed",
-            "there is one value for each number, (B, L). One for each image is asked, (B,): sum over the "
+            "there is one value for each dimension, (B, L). Return one for each image, (B,): sum over the "
             "last dimension.",
             PUBLIC,
             (_terms,),
         ),
         Mistake(
             "one number for the whole batch",
-            "the images are added or averaged as well. One value for each image is asked, (B,): sum over "
-            "the last dimension only.",
+            "the images are added or averaged as well. Return one value for each image, (B,): sum over the "
+            "last dimension only.",
             PUBLIC,
             (lambda *a: _terms(*a).sum(), lambda *a: _terms(*a).mean(), lambda *a: _terms(*a).sum(-1).mean()),
         ),
         no_gradient(gaussian.log_density),
     ),
     hints=(
-        "Begin with one number: log N = -1/2 [ log 2 pi + log_var + (x - mu)^2 / exp(log_var) ].",
-        "The numbers of one image are independent, so their log-densities add up: .sum(-1).",
-        "At x = mu and log_var = 0 one number must give -0.919, which is -1/2 log 2 pi.",
+        "Begin with one dimension: log N = -1/2 [ log 2 pi + log_var + (x - mu)^2 / exp(log_var) ].",
+        "The dimensions are independent, so their log-densities add up: .sum(-1).",
+        "At x = mu and log_var = 0 one dimension must give -0.919, which is -1/2 log 2 pi.",
     ),
 )
