@@ -16,10 +16,10 @@ from PIL import Image
 
 from vae_lessons import explorers, measures
 from vae_lessons.data import Data, Split
+from vae_lessons.data.digits import draw
 from vae_lessons.evidence import Curve
 from vae_lessons.explorers import ink, stage
 from vae_lessons.gaussian import kl_standard_normal
-from vae_lessons.handwriting import draw
 from vae_lessons.history import Scores
 from vae_lessons.model import VAE, Autoencoder
 from vae_lessons.pca import principal_components

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from vae_lessons import check
 from vae_lessons.__main__ import main
-from vae_lessons.check.verdict import Unsolved
+from vae_lessons.check.engine.verdict import Unsolved
 from vae_lessons.instructor.grade import read
 from vae_lessons.instructor.lessons import exercises, lessons
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.distributions import Normal
 
-from vae_lessons import handwriting
 from vae_lessons.data import Batch, Data, Split, load
+from vae_lessons.data import digits as handwriting
 from vae_lessons.history import Diverged, History, Scores
 from vae_lessons.model import VAE, Autoencoder
 from vae_lessons.train import evaluate, fit

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from vae_lessons import handwriting, measures
+from vae_lessons import measures
 from vae_lessons.data import Data, Split
+from vae_lessons.data import digits as handwriting
 from vae_lessons.gaussian import kl_standard_normal
 from vae_lessons.likelihood import free_bits, negative_elbo
 from vae_lessons.losses import bernoulli_nll, beta_implied, beta_schedule, free_bits_kl, gaussian_nll
