@@ -1,4 +1,4 @@
-"""Every lesson in JupyterLab and a real browser: equations are drawn, explorers move, without errors or leaks.
+"""Every lesson in JupyterLab and a real browser: equations are drawn, explorers move, nothing leaks or fails.
 
 It skips where Chromium or playwright is missing. VAE_LESSONS_NOTEBOOKS may name another folder of notebooks.
 """
