@@ -118,9 +118,16 @@ def free_bits_kl(mu, log_var, floor):
 
 
 def beta_implied(
-    *, pixels, latent, reconstruction="bernoulli", over_pixels="sum", over_latent="sum",
-    weight=1.0, kl_weight=1.0, sigma=1.0,
-):  # fmt: skip
+    *,
+    pixels,
+    latent,
+    reconstruction="bernoulli",
+    over_pixels="sum",
+    over_latent="sum",
+    weight=1.0,
+    kl_weight=1.0,
+    sigma=1.0,
+):
     """What multiplies the summed KL once the reconstruction is -log p(x|z) per image, -> float.
 
     loss = weight * r * nll + kl_weight * k * kl + constant,  beta = kl_weight * k / (weight * r)
