@@ -137,7 +137,7 @@ def beta_implied(
     r = sigma^2, where `sigma` is that of the Gaussian it is read as, 1 unless you know better.
     `over_pixels` "mean" divides r by `pixels`, `over_latent` "mean" divides k by `latent`. Both terms
     are means over the batch; if just one is a sum over B images, multiply its weight by B. Raises
-    ValueError on a setting that cannot be. (Higgins et al. 2017, section 3; Rybkin et al. 2021)
+    ValueError if a setting is invalid. (Higgins et al. 2017, section 3; Rybkin et al. 2021)
     """
     weight, sigma = positive_number("weight", weight), positive_number("sigma", sigma)
     kl_weight = number_at_least("kl_weight", kl_weight)
