@@ -328,7 +328,7 @@ def _arrow(ax, start, end):
     ax.annotate("", end.get_position(), start.get_position(), arrowprops=style | dict(shrinkA=2, shrinkB=2))
 
 
-def walks(paths, colours, caption=""):
+def sigma_bands(paths, colours, caption=""):
     """mu with a band of one sigma at each step of training, {name: (mu (N,), sigma (N,))}, -> Picture."""
     figure, ax = axes(size=(5.6, 2.8))
     for (name, (mu, sigma)), colour in zip(paths.items(), colours, strict=True):
