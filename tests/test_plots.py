@@ -32,6 +32,13 @@ MADE = {
     "log_log": lambda: plots.log_log(
         [1, 10, 100], {"a": [3, 2, 1]}, ["k"], "x", "y", caption="One falling line."
     ),
+    "draws_on_a_loss": lambda: plots.draws_on_a_loss(
+        STEPS, STEPS**2, STEPS.cos(), Z[:9, 0], Z[:9, 0] ** 2, caption="Nine draws on a parabola."
+    ),
+    "ways_of_drawing": lambda: plots.ways_of_drawing(caption="Two graphs."),
+    "sigma_bands": lambda: plots.sigma_bands({"a": (STEPS, STEPS.exp())}, "k", caption="A walk in a band."),
+    "strips": lambda: plots.strips({"a": Z[:, 0], "b": Z[:, 1]}, ["k", "r"], 0, "x", caption="Two strips."),
+    "triangles": lambda: plots.triangles({"a": Z[:, [0, 1, 0]].softmax(1)}, "ABC", caption="A triangle."),
 }
 
 

@@ -2,7 +2,7 @@
 
 z ~ N(mu, diag(exp(log_var))), mu and log_var (L,); f takes K samples (K, L) at once and gives one
 number for each, (K,), from that sample alone. The mean over K estimates the gradient, the variance
-over K tells how well (lesson 04).
+over K tells how well (lesson 05).
 """
 
 from typing import NamedTuple

@@ -280,3 +280,90 @@ def _make_room(ax, share=0.055):
 def array(values):
     """A tensor, on whatever device, or numbers in a list -> NumPy array."""
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+
+
+def draws_on_a_loss(at, loss, density, z, paid, caption=""):
+    """Draws z (K,) on the curve of a loss (N,) over `at` (N,), and the density they come from, -> Picture."""
+    at, z = array(at), array(z)
+    figure, (top, bottom) = axes(2, 1, size=(5.6, 1.8), sharex=True)
+    top.plot(at, array(loss), color=INK)
+    top.plot(z, array(paid), "o", color=COLOURS[6], ms=5, alpha=0.7)
+    top.set_ylabel("loss $f(z)$")
+    bottom.fill_between(at, array(density), color=COLOURS[0], alpha=0.4, lw=0)
+    bottom.plot(z, 0 * z, "|", color=COLOURS[6], ms=12)
+    bottom.set(xlabel="$z$", ylabel="density")
+    return Picture(figure, caption)
+
+
+def ways_of_drawing(caption=""):
+    """Two computation graphs from mu and sigma to f(z), where z is drawn or where eps is, -> Picture."""
+    figure, ax = axes(size=(6.4, 2.9))
+    ax.set(xlim=(0, 6.4), ylim=(0, 2.9))
+    ax.axis("off")
+    box = dict(boxstyle="round,pad=0.4", facecolor="white", edgecolor=INK)
+    die = box | dict(facecolor=COLOURS[1], edgecolor="none")
+    for y, end in ((2.4, 3.5), (0.5, 0.9)):  # the way back of the gradient, and where it ends
+        ax.annotate(
+            "", (end, y - 0.4), (5.6, y - 0.4), arrowprops=dict(arrowstyle="-|>", color=COLOURS[6], lw=2)
+        )
+        ax.text(4.65, y - 0.36, "gradient", color=COLOURS[6], ha="center", va="bottom", fontsize=9)
+    ax.text(3.4, 2.0, "\N{MULTIPLICATION X}", color=COLOURS[6], ha="center", va="center", fontsize=13)
+    steps = {
+        (0.7, 2.4): (r"$\mu,\ \sigma$", box), (3.0, 2.4): (r"draw $z$ from $N(\mu, \sigma^2)$", die),
+        (5.7, 2.4): ("$f(z)$", box), (0.7, 0.5): (r"$\mu,\ \sigma$", box),
+        (3.0, 0.5): (r"$z = \mu + \sigma\,\varepsilon$", box), (5.7, 0.5): ("$f(z)$", box),
+        (3.0, 1.35): (r"draw $\varepsilon$ from $N(0, 1)$", die),
+    }  # fmt: skip
+    words = {at: ax.text(*at, text, ha="center", va="center", bbox=b) for at, (text, b) in steps.items()}
+    for start, end in (((0.7, y), (3.0, y)) for y in (2.4, 0.5)):
+        _arrow(ax, words[start], words[end])
+        _arrow(ax, words[end], words[5.7, end[1]])
+    _arrow(ax, words[3.0, 1.35], words[3.0, 0.5])
+    return Picture(figure, caption)
+
+
+def _arrow(ax, start, end):
+    """An arrow from the box around one text to the box around another."""
+    style = dict(arrowstyle="->", color=INK, patchA=start.get_bbox_patch(), patchB=end.get_bbox_patch())
+    ax.annotate("", end.get_position(), start.get_position(), arrowprops=style | dict(shrinkA=2, shrinkB=2))
+
+
+def sigma_bands(paths, colours, caption=""):
+    """mu with a band of one sigma at each step of training, {name: (mu (N,), sigma (N,))}, -> Picture."""
+    figure, ax = axes(size=(5.6, 2.8))
+    for (name, (mu, sigma)), colour in zip(paths.items(), colours, strict=True):
+        mu, sigma = array(mu), array(sigma)
+        ax.plot(mu, color=colour, label=name)
+        ax.fill_between(range(len(mu)), mu - sigma, mu + sigma, color=colour, alpha=0.2, lw=0)
+    ax.legend(frameon=False, loc="center right")
+    ax.set(xlabel="step", ylabel=r"$\mu \pm \sigma$")
+    return Picture(figure, caption)
+
+
+def strips(values, colours, truth, xlabel, caption=""):
+    """One strip of dots for each {name: (K,)}, scattered in height, and a line at the truth, -> Picture."""
+    figure, ax = axes(size=(6.0, 2.6))
+    for row, ((_, x), colour) in enumerate(zip(values.items(), colours, strict=True)):
+        height = np.random.default_rng(row).uniform(0, 0.7, len(x))
+        ax.plot(array(x), row + height, ".", ms=3, color=colour)
+    ax.axvline(truth, color=INK, lw=1)
+    ax.set(xlabel=xlabel, ylim=(len(values) - 0.1, -0.2))
+    ax.set_yticks(np.arange(len(values)) + 0.35, list(values))
+    return Picture(figure, caption)
+
+
+def triangles(panels, corners, caption=""):
+    """Shares of three that add up to 1, as dots in a triangle, one for each {title: (N, 3)}, -> Picture.
+
+    `corners` names the three pure choices.
+    """
+    at = np.array([[0, 0], [1, 0], [0.5, 0.75**0.5]])
+    figure, made = axes(1, len(panels), size=(3.0, 2.8), squeeze=False, subplot_kw=dict(aspect="equal"))
+    for ax, (title, y) in zip(made.flat, panels.items(), strict=True):
+        ax.plot(*at[[0, 1, 2, 0]].T, color=FAINT, lw=0.8)
+        ax.plot(*(array(y) @ at).T, ".", color=COLOURS[0], ms=3, alpha=0.4)
+        for name, (x, height), side in zip(corners, at, ("top", "top", "bottom"), strict=True):
+            ax.text(x, height + (0.04 if side == "bottom" else -0.04), name, ha="center", va=side)
+        ax.set_title(title, pad=16)
+        ax.axis("off")
+    return Picture(figure, caption)

@@ -1,4 +1,4 @@
-"""Draws that move with mu and sigma, and gradient estimators that scatter (lesson 04)."""
+"""Draws that move with mu and sigma, and gradient estimators that scatter (lesson 05)."""
 
 import ipywidgets as widgets
 import numpy as np
