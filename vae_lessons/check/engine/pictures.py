@@ -25,7 +25,7 @@ def lines(x, panels, xlabel, ylabel, alt):
 
 
 def curve(at, target, yours, title, xlabel, alt, ylabel="loss"):
-    """Two curves over a range, three of (N,), -> a function that draws them. Raises Failed if shapes differ."""
+    """Two curves over a range, three of (N,), -> a drawing function. Raises Failed if their shapes differ."""
     if yours.shape != target.shape:
         raise no_answer("no curve")
     panels = {title: {"the target": target, "yours": yours}}
