@@ -282,26 +282,27 @@ def array(values):
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
 
 
-def functions(panels, xlabel, ylabel, shaded=(), widths=(1.8,), size=(4.2, 2.8), limits=None, caption=""):
-    """Curves {title: {name: (x (N,), y (N,))}}, one plot for each title on one scale of y, -> Picture.
+def functions(
+    panels, xlabel, ylabel, shaded=(), widths=(1.8,), sharey=True, size=(4.2, 2.8), limits=None, caption=""
+):
+    """Curves of functions, {title: {name: (x (N,), y (N,))}}, one plot for each title, -> Picture.
 
-    The area between a curve named in `shaded` and the axis is filled. `xlabel` is one for all plots or one
-    for each; `widths` are those of the lines, thick ones first where they lie on each other; `limits` are the
-    ends of the axes, {"xlim": (low, high), "ylim": (low, high)}.
+    The area between a curve named in `shaded` and the axis is filled. `widths` are those of the lines, thick
+    ones first where they lie on each other; `limits` are the ends of the axes, {"xlim": (low, high)}.
     """
-    figure, made = axes(1, len(panels), size=size, sharey=True, squeeze=False)
-    names = [xlabel] * len(panels) if isinstance(xlabel, str) else xlabel
-    for ax, (title, curves), name in zip(made.flat, panels.items(), names, strict=True):
-        for i, (label, (x, y)) in enumerate(curves.items()):
-            colour, style = (INK, COLOURS[6], COLOURS[0], COLOURS[4])[i % 4], ("--", "-", "-", "-.")[i % 4]
-            x, y = array(x), array(y)
-            if label in shaded:
-                ax.fill_between(x, y, color=colour, alpha=0.3, lw=0, label=label)
+    figure, made = axes(1, len(panels), size=size, sharey=sharey, squeeze=False)
+    for ax, (title, curves) in zip(made.flat, panels.items(), strict=True):
+        for i, (name, (x, y)) in enumerate(curves.items()):
+            colour, style = (INK, COLOURS[6], COLOURS[0])[i % 3], ("--", "-", "-")[i % 3]
+            if name in shaded:
+                ax.fill_between(array(x), array(y), color=colour, alpha=0.3, lw=0, label=name)
+                ax.axhline(0, color=INK, lw=0.6)
             else:
-                ax.plot(x, y, style, color=colour, lw=widths[i % len(widths)], label=label)
-        ax.set(title=title, xlabel=name, ylabel=ylabel, **(limits or {}))
-        ax.label_outer() if isinstance(xlabel, str) else None
+                ax.plot(array(x), array(y), style, color=colour, lw=widths[i % len(widths)], label=name)
+        ax.set(title=title, xlabel=xlabel, ylabel=ylabel, **(limits or {}))
         ax.legend(frameon=False, fontsize=9)
+        if sharey:
+            ax.label_outer()
     return Picture(figure, caption)
 
 
@@ -325,8 +326,8 @@ def shells(lengths, x, densities, caption=""):
         colour, at = COLOURS[(6, 4, 7, 0)[i % 4]], L**0.5
         ax.hist(array(values), bins=40, density=True, color=colour, alpha=0.5, lw=0)
         ax.plot(array(x), array(densities[L]), color=colour)
-        ax.axvline(at, ymax=0.84, color=INK, lw=0.8, ls=":")
-        ax.text(at, 0.72, f"L = {L}", ha="center")
+        ax.axvline(at, ymax=0.83, color=INK, lw=0.8, ls=":")
+        ax.text(at, 0.68 + 0.06 * (i % 2), f"L = {L}", ha="center")
     ax.set(xlabel="distance from the origin (dotted: the root of L)", ylabel="density", ylim=(0, 0.8))
     return Picture(figure, caption)
 
