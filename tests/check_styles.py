@@ -141,6 +141,9 @@ def density_in_place(x, mu, log_var):
     return -(x.sum(-1) + x.shape[-1] * math.log(2 * math.pi)) / 2
 
 
+# ------------------------------------------------------------ lesson 04
+
+
 def kl_formula(mu, log_var):
     return -0.5 * torch.sum(1 + log_var - mu.pow(2) - log_var.exp(), dim=1)
 
@@ -279,7 +282,7 @@ def path_loop(f, mu, log_var, samples):
     return torch.stack(first), torch.stack(second)
 
 
-# ------------------------------------------------------------ lesson 05
+# ------------------------------------------------------------ lessons 06 and 07
 
 
 def nll_logits(x, logits):

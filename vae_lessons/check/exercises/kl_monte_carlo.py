@@ -4,7 +4,18 @@ import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from vae_lessons import estimators
-from vae_lessons.check.engine import COURSE, NEAR, PUBLIC, Exercise, Fact, Mistake, placed
+from vae_lessons.check.engine import (
+    COURSE,
+    NEAR,
+    PUBLIC,
+    Call,
+    Exercise,
+    Fact,
+    Mistake,
+    Shown,
+    pictures,
+    placed,
+)
 
 DRAWS = 40  # asked for where values are compared
 
@@ -20,6 +31,7 @@ class Counted:
         self.kept = base.sample((20 * DRAWS,))
 
     def sample(self, sample_shape=()):
+        """The next draws, (*sample_shape, ...), from the first again when all are used."""
         shape = torch.Size(sample_shape)
         numbers = torch.arange(self.drawn, self.drawn + shape.numel(), device=self.kept.device)
         self.drawn += shape.numel()
@@ -58,6 +70,20 @@ def _observe(call, seed):
     _, q, p = next(_pairs())
     first, second = (call.number(q, p, 5) for _ in range(2))
     yield Fact("the draws of a second call", "the same" if first == second else "other ones")
+
+
+def _show(call, seed):
+    _, q, p = next(_pairs())
+    q, p = Counted(q), Counted(p)
+    samples = torch.arange(20, 801, 20)
+    answers = {"the target": [], "yours": []}
+    for name, one in (("the target", Call(estimators.kl_monte_carlo)), ("yours", call)):
+        for count in samples.tolist():
+            q.drawn = p.drawn = 0  # the same draws for both, and some more each time
+            answers[name].append(one.number(q, p, count))
+    panels = {"KL of N(1, 0.25) and N(0, 1)": {name: torch.tensor(y) for name, y in answers.items()}}
+    alt = "Estimates of one KL against the number of draws, the target's and yours, from the same draws."
+    return Shown(lambda: pictures.lines(samples, panels, xlabel="samples", ylabel="nats", alt=alt))
 
 
 def _with(reduce, draw=lambda q, p, samples: q.sample((samples,))):
@@ -108,6 +134,7 @@ kl_monte_carlo = Exercise(
     parameters=("q", "p", "samples"),
     reference=estimators.kl_monte_carlo,
     observe=_observe,
+    show=_show,
     verified=(
         "the mean log-ratio of exactly the draws that it took of q, for two Gaussians, for a q with two "
         "peaks and in three dimensions, with fresh draws at each call."

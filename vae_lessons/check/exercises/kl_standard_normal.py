@@ -1,4 +1,4 @@
-"""The exercise on the KL divergence, lesson 03, and how it goes wrong."""
+"""The exercise on the KL divergence, lesson 04, and how it goes wrong."""
 
 import math
 
