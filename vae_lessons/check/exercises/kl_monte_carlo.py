@@ -1,4 +1,4 @@
-"""The exercise on estimating a KL divergence from draws, lesson 04, and how it goes wrong."""
+"""The exercise on estimating a KL divergence from draws, and how it goes wrong."""
 
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal

@@ -1,4 +1,4 @@
-"""The exercise that asks on which of the two KLs a Gaussian was fitted, lesson 04: five pictures."""
+"""The exercise that asks on which of the two KLs a Gaussian was fitted: five pictures."""
 
 import math
 from collections.abc import Callable
@@ -69,7 +69,7 @@ AT = torch.linspace(-4, 4, 161, dtype=torch.float64)
 
 
 class WhichWayRound(Hinted):
-    """The exercise of lesson 04 that takes answers, not a function: check, show(), hint(), solution()."""
+    """The exercise that takes answers, not a function: check, show(), hint(), solution()."""
 
     name = "which_way_round"
     last = "check.which_way_round.solution() tells them all."
