@@ -29,6 +29,30 @@ MADE = {
         rings=[((0, 0), torch.eye(2))],
         caption="Two clouds, one with rings.",
     ),
+    "functions": lambda: plots.functions(
+        {"a": {"p": (STEPS, STEPS), "q": (STEPS, STEPS**2)}, "b": {"p": (STEPS, -STEPS)}},
+        "x",
+        "y",
+        shaded=("q",),
+        widths=(3, 1),
+        limits={"xlim": (-2, 2)},
+        caption="Two plots, one shaded.",
+    ),
+    "bells": lambda: plots.bells(
+        {"a": (Z[:, 0], STEPS, STEPS**2)}, ("x",), ("density",), caption="One histogram under a curve."
+    ),
+    "shells": lambda: plots.shells(
+        {1: Z[:, 0].abs(), 2: Z.norm(dim=1)}, STEPS + 2, {1: STEPS**2, 2: STEPS}, caption="Two humps."
+    ),
+    "walks": lambda: plots.walks(
+        {"L = 2": {"straight": (STEPS, STEPS**2), "round": (STEPS, STEPS + 3)}},
+        {"L = 2": (1, torch.tensor(3.0))},
+        caption="Two walks over a band.",
+    ),
+    "fits": lambda: plots.fits(
+        {name: (STEPS, STEPS, torch.outer(STEPS, STEPS), Z[0], torch.eye(2)) for name in "abcd"},
+        caption="Four densities, each under a Gaussian.",
+    ),
     "log_log": lambda: plots.log_log(
         [1, 10, 100], {"a": [3, 2, 1]}, ["k"], "x", "y", caption="One falling line."
     ),

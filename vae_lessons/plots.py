@@ -367,3 +367,89 @@ def triangles(panels, corners, caption=""):
         ax.set_title(title, pad=16)
         ax.axis("off")
     return Picture(figure, caption)
+
+
+def functions(
+    panels, xlabel, ylabel, shaded=(), widths=(1.8,), sharey=True, size=(4.2, 2.8), limits=None, caption=""
+):
+    """Curves of functions, {title: {name: (x (N,), y (N,))}}, one plot for each title, -> Picture.
+
+    The area between a curve named in `shaded` and the axis is filled. `widths` are those of the lines, thick
+    ones first where they lie on each other; `limits` are the ends of the axes, {"xlim": (low, high)}.
+    """
+    figure, made = axes(1, len(panels), size=size, sharey=sharey, squeeze=False)
+    for ax, (title, curves) in zip(made.flat, panels.items(), strict=True):
+        for i, (name, (x, y)) in enumerate(curves.items()):
+            colour, style = (INK, COLOURS[6], COLOURS[0])[i % 3], ("--", "-", "-")[i % 3]
+            if name in shaded:
+                ax.fill_between(array(x), array(y), color=colour, alpha=0.3, lw=0, label=name)
+                ax.axhline(0, color=INK, lw=0.6)
+            else:
+                ax.plot(array(x), array(y), style, color=colour, lw=widths[i % len(widths)], label=name)
+        ax.set(title=title, xlabel=xlabel, ylabel=ylabel, **(limits or {}))
+        ax.legend(frameon=False, fontsize=9)
+        if sharey:
+            ax.label_outer()
+    return Picture(figure, caption)
+
+
+def bells(panels, xlabels, ylabels, caption=""):
+    """Histograms of values under a curve, {title: (values (N,), x (M,), y (M,))}, -> Picture."""
+    figure, made = axes(1, len(panels), size=(4.2, 2.8), squeeze=False)
+    for ax, (title, (values, x, y)), *names in zip(made.flat, panels.items(), xlabels, ylabels, strict=True):
+        ax.hist(array(values), bins=30, density=True, color=COLOURS[0], alpha=0.5, lw=0)
+        ax.plot(array(x), array(y), color=INK)
+        ax.set(title=title, xlabel=names[0], ylabel=names[1])
+    return Picture(figure, caption)
+
+
+def shells(lengths, x, densities, caption=""):
+    """Lengths of draws {L: (N,)} as histograms, under their densities {L: (M,)} over x, -> Picture.
+
+    A dotted line stands at the root of each L.
+    """
+    figure, ax = axes(size=(8.4, 3.0))
+    for i, (L, values) in enumerate(lengths.items()):
+        colour, at = COLOURS[(6, 4, 7, 0)[i % 4]], L**0.5
+        ax.hist(array(values), bins=40, density=True, color=colour, alpha=0.5, lw=0)
+        ax.plot(array(x), array(densities[L]), color=colour)
+        ax.axvline(at, ymax=0.83, color=INK, lw=0.8, ls=":")
+        ax.text(at, 0.68 + 0.06 * (i % 2), f"L = {L}", ha="center")
+    ax.set(xlabel="distance from the origin (dotted: the root of L)", ylabel="density", ylim=(0, 0.8))
+    return Picture(figure, caption)
+
+
+def walks(panels, bands, caption=""):
+    """Distance from the origin along walks, {title: {name: (t (N,), r (N,))}}, over bands, -> Picture.
+
+    `bands` holds the ends (low, high) of a grey band for each title.
+    """
+    figure, made = axes(1, len(panels), size=(2.9, 2.8), squeeze=False)
+    for ax, (title, curves) in zip(made.flat, panels.items(), strict=True):
+        low, high = map(float, bands[title])
+        ax.axhspan(low, high, color=FAINT, alpha=0.5, lw=0, label="99 % of draws")
+        for (name, (t, r)), colour in zip(curves.items(), (COLOURS[6], COLOURS[0]), strict=True):
+            ax.plot(array(t), array(r), color=colour, lw=1.8, label=name)
+        ax.set(title=title, xlabel="share of the way", ylim=(0, 1.15 * high))
+    made.flat[0].set_ylabel("distance from the origin")
+    made.flat[-1].legend(frameon=False, loc="lower center", fontsize=9)
+    return Picture(figure, caption)
+
+
+def fits(panels, columns=3, caption=""):
+    """A density in grey under the one- and two-sigma ellipses of a Gaussian, for each title, -> Picture.
+
+    {title: (x (M,), y (N,), density (M, N), mean (2,), a (2, 2))}, a as in `clouds`.
+    """
+    rows = -(-len(panels) // columns)
+    figure, made = axes(rows, columns, size=(2.5, 2.5), sharex=True, sharey=True, squeeze=False)
+    for ax, (title, (x, y, density, mean, a)) in zip(made.flat, panels.items(), strict=False):
+        ax.pcolormesh(array(x), array(y), array(density).T, cmap="Greys", shading="gouraud", rasterized=True)
+        turn = np.linspace(0, 2 * np.pi, 100)
+        for radius in (1, 2):
+            ring = array(mean) + radius * np.stack([np.cos(turn), np.sin(turn)], 1) @ array(a).T
+            ax.plot(*ring.T, color=COLOURS[6], lw=2)
+        ax.set(title=title, aspect="equal", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    for ax in made.flat[len(panels) :]:
+        ax.axis("off")
+    return Picture(figure, caption)
