@@ -49,6 +49,7 @@ class Encoder(nn.Module):
         ).double()
 
     def forward(self, x):
+        """q(z|x) of each x, (B, D) -> mu (B, L), covariance (B, L, L)."""
         mu, log_sigma, lean = self.net(x).split(self.sizes, dim=1)
         if self.family == "isotropic":
             log_sigma = log_sigma.mean(1, keepdim=True).expand_as(mu)
@@ -80,13 +81,23 @@ def amortize(world, family="diagonal", hidden=32, steps=300, batch=64, seed=0):
     return encoder
 
 
+def approximation_gap(world, x, family="diagonal"):
+    """What the best q of a family leaves of log p(x), LinearGaussian, (B, D), str -> number, in nats.
+
+    The mean over the images of log p(x) - ELBO(q*). Raises ValueError on another family or shape of x.
+    (Cremer et al. 2018)
+    """
+    m, covariance = world.posterior(x)
+    bound = world.elbo(x, m, best_covariance(covariance, family)[None])
+    return (world.log_evidence(x) - bound).mean().item()
+
+
 @torch.no_grad()
 def gaps(world, x, encoder):
     """Divide log p(x) - ELBO of an encoder in two, LinearGaussian, (B, D), Encoder -> Gaps, in nats.
 
     Raises ValueError on another shape of x. (Cremer et al. 2018)
     """
-    m, covariance = world.posterior(x)
-    best = world.elbo(x, m, best_covariance(covariance, encoder.family)[None]).mean()
-    own = world.elbo(x, *encoder(x)).mean()
-    return Gaps((world.log_evidence(x).mean() - best).item(), (best - own).item())
+    approximation = approximation_gap(world, x, encoder.family)
+    whole = (world.log_evidence(x) - world.elbo(x, *encoder(x))).mean().item()
+    return Gaps(approximation, whole - approximation)

@@ -366,7 +366,7 @@ def posterior_map(at, z, density, bands, xlabel, caption=""):
         mu, sigma = (np.broadcast_to(array(part), at.shape) for part in q)
         ax.plot(at, mu, color=colour, label=name)
         ax.fill_between(at, mu - sigma, mu + sigma, color=colour, alpha=0.3, lw=0)
-    ax.set(xlabel=xlabel, ylabel="z")
+    ax.set(xlabel=xlabel, ylabel="z", xticks=np.linspace(at[0], at[-1], 5))
     if bands:
         ax.legend(frameon=False, loc="upper left", fontsize=9)
     return Picture(figure, caption)
@@ -382,8 +382,11 @@ def covariance_pairs(target, others, caption=""):
                 label="q")  # fmt: skip
         ax.plot(*(np.linalg.cholesky(array(target)) @ circle), color=INK, lw=1.2, label="posterior")
         ax.set(title=title, aspect="equal", xlabel="$z_1 - m_1$")
+        ax.locator_params(axis="x", nbins=3)
     made.flat[0].set_ylabel("$z_2 - m_2$")
-    made.flat[0].legend(frameon=False, fontsize=8, loc="upper left")
+    figure.legend(
+        *made.flat[0].get_legend_handles_labels(), frameon=False, ncols=2, loc="outside lower center"
+    )
     return Picture(figure, caption)
 
 

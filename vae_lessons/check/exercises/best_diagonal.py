@@ -39,8 +39,8 @@ best_diagonal = Exercise(
             COURSE, (lambda c: c.diagonal(),),
         ),
         Mistake("precisions, not variances",
-            "this is the diagonal of the inverse, 1 over the variance. The slope of (v P - log v) / 2 is 0 at "
-            "v = 1 / P.",
+            "this is the diagonal of the inverse, 1 over the variance. The slope of (v P - log v) / 2 is 0 "
+            "at v = 1 / P.",
             NEAR, (_precisions,),
         ),
         Mistake("inverse of the diagonal",
@@ -57,8 +57,8 @@ best_diagonal = Exercise(
             NEAR, (lambda c: -_precisions(c).log(),),
         ),
         Mistake("isotropic",
-            "all variances are the same: that is the best isotropic q. A diagonal one has a variance for each "
-            "latent number.",
+            "all variances are the same: that is the best isotropic q. A diagonal one has a variance for "
+            "each latent number.",
             COURSE,
             (lambda c: (len(c) / _precisions(c).sum()).expand(len(c)),
              lambda c: c.diagonal().mean().expand(len(c)),
@@ -70,10 +70,11 @@ best_diagonal = Exercise(
             COURSE, (lambda c: torch.linalg.eigvalsh(c), lambda c: torch.linalg.eigvalsh(c).flip(0)),
         ),
         Mistake("the Cholesky factor's diagonal",
-            "this is the diagonal of the Cholesky factor, or its square. Its j-th number knows only the latent "
-            "numbers before it; 1 / P_jj is the variance of z_j once all others are known.",
+            "this is the diagonal of the Cholesky factor, or its square. Its j-th number knows only the "
+            "latent numbers before it; 1 / P_jj is the variance of z_j once all others are known.",
             NEAR,
-            (lambda c: torch.linalg.cholesky(c).diagonal(), lambda c: torch.linalg.cholesky(c).diagonal() ** 2),
+            (lambda c: torch.linalg.cholesky(c).diagonal(),
+             lambda c: torch.linalg.cholesky(c).diagonal() ** 2),
         ),
         Mistake("a matrix",
             "this is the whole matrix. The variances are asked, (L,): its diagonal.",

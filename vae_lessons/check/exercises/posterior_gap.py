@@ -87,8 +87,8 @@ posterior_gap = Exercise(
             PUBLIC, (lambda *given: -evidence.posterior_gap(*given),),
         ),
         Mistake("the joint taken for the posterior",
-            "q is compared with the joint, which is not divided by p(x). That is minus the ELBO. The posterior "
-            "is the joint over p(x): subtract log p(x) from the log joint first.",
+            "q is compared with the joint, which is not divided by p(x). That is minus the ELBO. The "
+            "posterior is the joint over p(x): subtract log p(x) from the log joint first.",
             COURSE, (_with_posterior(lambda lj, dz: lj),),
         ),
         Mistake("the ELBO",
@@ -174,7 +174,7 @@ posterior_gap = Exercise(
         "First make log p(x) of each dot: the integral of p(x, z) is a sum over the grid times dz. "
         "torch.logsumexp(log_joint, 1) is the log of the sum.",
         "log p(z|x) = log p(x, z) - log p(x), at every point of the grid: (B, K) - (B, 1).",
-        "The KL is the average over q of log q - log p(z|x): multiply by exp(log_q), sum over the grid, times "
-        "dz.",
+        "The KL is the average over q of log q - log p(z|x): multiply by exp(log_q), sum over the grid, "
+        "times dz.",
     ),
 )  # fmt: skip

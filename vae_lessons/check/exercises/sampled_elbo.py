@@ -146,11 +146,12 @@ sampled_elbo = Exercise(
             "the KL of all x is charged to each of them: it was summed over the batch too. Sum over the last "
             "dimension only.",
             PUBLIC,
-            (_with_kl(lambda mu, lv: _terms(mu, lv).sum()), _with_kl(lambda mu, lv: _terms(mu, lv).sum(1).mean())),
+            (_with_kl(lambda mu, lv: _terms(mu, lv).sum()),
+             _with_kl(lambda mu, lv: _terms(mu, lv).sum(1).mean())),
         ),
         Mistake("KL from the draw",
-            "log q(z) - log p(z) of the one z stands where the KL is. On average that is right, and it is the "
-            "first form of the ELBO; asked is the second, with the closed form of the KL from lesson 04.",
+            "log q(z) - log p(z) of the one z stands where the KL is. On average that is right, and it is "
+            "the first form of the ELBO; asked is the second, with the closed form of the KL from lesson 04.",
             COURSE, (_first_form,),
         ),
         Mistake("mean over pixels",
@@ -176,8 +177,8 @@ sampled_elbo = Exercise(
             ),
         ),
         Mistake("log sigma_x left out",
-            "the squared error is divided by 2 sigma_x^2, but -log sigma_x is missing, once for each number of "
-            "x. Without it a larger sigma_x would always be better.",
+            "the squared error is divided by 2 sigma_x^2, but -log sigma_x is missing, once for each number "
+            "of x. Without it a larger sigma_x would always be better.",
             PUBLIC, (
                 _with_likelihood(lambda x, m, s: -_squares(x, m) / (2 * s**2)),
                 _with_likelihood(lambda x, m, s: -_squares(x, m) / (2 * s**2) - _constant(x)),
@@ -230,7 +231,8 @@ sampled_elbo = Exercise(
         Mistake("z drawn from the prior",
             "eps itself is decoded: that is a draw from the prior. A draw from q is mu + exp(log_var / 2) * "
             "eps.",
-            NEAR, (_with_draw(lambda mu, lv, eps: eps + 0 * mu + 0 * lv), _with_draw(lambda mu, lv, eps: eps)),
+            NEAR,
+            (_with_draw(lambda mu, lv, eps: eps + 0 * mu + 0 * lv), _with_draw(lambda mu, lv, eps: eps)),
         ),
         Mistake("noise of its own",
             "new noise is drawn inside. Use the eps that is given, so that the answer can be checked.",
@@ -241,8 +243,8 @@ sampled_elbo = Exercise(
             ),
         ),
         Mistake("no gradient",
-            "the values are right, but no gradient reaches mu, log_var or sigma_x. math.log, .item(), float() "
-            "or .detach() cuts it off: use torch.log.",
+            "the values are right, but no gradient reaches mu, log_var or sigma_x. math.log, .item(), "
+            "float() or .detach() cuts it off: use torch.log.",
             NEAR, (
                 _detached,
                 lambda *given: evidence.sampled_elbo(*given).detach(),
