@@ -63,6 +63,26 @@ MADE = {
     "sigma_bands": lambda: plots.sigma_bands({"a": (STEPS, STEPS.exp())}, "k", caption="A walk in a band."),
     "strips": lambda: plots.strips({"a": Z[:, 0], "b": Z[:, 1]}, ["k", "r"], 0, "x", caption="Two strips."),
     "triangles": lambda: plots.triangles({"a": Z[:, [0, 1, 0]].softmax(1)}, "ABC", caption="A triangle."),
+    "hidden_and_seen": lambda: plots.hidden_and_seen(Z, Z[:, 0], {"A": (0, 1)}, caption="A cloud, twice."),
+    "functions_of_z": lambda: plots.functions_of_z(
+        STEPS, {"a": {"f": STEPS**2}, "b": {"f": STEPS, "g": -STEPS}}, fill=["a"], caption="Three functions."
+    ),
+    "log_of_mean": lambda: plots.log_of_mean([0.1, 0.5, 1.0], caption="The curve log w with three dots."),
+    "gap_maps": lambda: plots.gap_maps(
+        STEPS, STEPS + 3, {"a": (2 * X[0, 0, :6, :6].cumsum(1), [Z[:5]])}, caption="A map with a climb."
+    ),
+    "touching_bounds": lambda: plots.touching_bounds(
+        STEPS, -(STEPS**2), [-(STEPS**2), -2 * STEPS**2 - 1], "theta", caption="Two bounds under a curve."
+    ),
+    "posterior_map": lambda: plots.posterior_map(
+        STEPS, STEPS, X[0, 0, :6, :6], {"q": (STEPS, 0.3)}, "x", caption="A density with a band."
+    ),
+    "covariance_pairs": lambda: plots.covariance_pairs(
+        torch.eye(2), {"a": 2 * torch.eye(2)}, caption="Two circles."
+    ),
+    "drawn_functions": lambda: plots.drawn_functions(
+        STEPS, X[0, 0, :20, :6], STEPS[:3], STEPS[:3], caption="Twelve functions and a band."
+    ),
 }
 
 

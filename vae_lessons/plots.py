@@ -453,3 +453,140 @@ def fits(panels, columns=3, caption=""):
     for ax in made.flat[len(panels) :]:
         ax.axis("off")
     return Picture(figure, caption)
+
+
+def hidden_and_seen(x, z, places, caption=""):
+    """Dots (N, 2) in the colour of their hidden number z (N,), and again without it, -> Picture.
+
+    `places` {name: (2,)} are written over the grey dots.
+    """
+    figure, (left, right) = axes(1, 2, size=(3.9, 3.6), sharex=True, sharey=True)
+    shown = left.scatter(*array(x).T, c=array(z), s=9, cmap="viridis", vmin=-3, vmax=3)
+    figure.colorbar(shown, ax=left, label="z", shrink=0.7)
+    right.plot(*array(x).T, ".", color=FAINT, ms=5)
+    for name, place in places.items():
+        right.text(*array(place), name, weight="bold", ha="center", va="center", fontsize=13,
+                   path_effects=HALO)  # fmt: skip
+    left.set(title="dots, coloured by z", aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    right.set(title="what we are given", aspect="equal", xlabel="$x_1$")
+    return Picture(figure, caption)
+
+
+def log_of_mean(w, caption=""):
+    """log w with dots at w (N,), the log of their mean and the mean of their logs, -> Picture."""
+    w = array(w)
+    at = np.linspace(w.min() / 2, 1.1 * w.max(), 400)
+    figure, ax = axes(size=(4.6, 2.9))
+    ax.plot(at, np.log(at), color=INK)
+    ax.plot(w, np.log(w), "o", color=COLOURS[0])
+    ends = [np.log(w).mean(), np.log(w.mean())]
+    ax.plot([w.mean()] * 2, ends, "o-", color=COLOURS[6])
+    for end, words in zip(ends, ("mean of the logs", "log of the mean"), strict=True):
+        ax.annotate(words, (w.mean(), end), (9, -9), textcoords="offset points", color=COLOURS[6])
+    ax.set(xlabel="weight w", ylabel="log w")
+    return Picture(figure, caption)
+
+
+def gap_maps(mu, sigma, panels, caption=""):
+    """Gaps of q = N(mu, sigma^2), {title: (gap (M, S), [path (K, 2), ...])}, as maps with climbs, -> Picture.
+
+    mu (M,) and sigma (S,) are the axes. Contours are at 1, 3 and 10 nats; a climb begins at its dot.
+    """
+    figure, made = axes(1, len(panels), size=(4.2, 3.2), squeeze=False)
+    for ax, (title, (gap, paths)) in zip(made.flat, panels.items(), strict=True):
+        grid = array(mu), array(sigma), array(gap).T
+        shade = ax.pcolormesh(*grid, cmap="Greys", vmin=0, vmax=20, rasterized=True)
+        ax.clabel(ax.contour(*grid, [1, 3, 10], colors=INK, linewidths=0.6), fmt="%d", fontsize=8)
+        for path, colour in zip(paths, (COLOURS[0], COLOURS[6]), strict=False):
+            ax.plot(*array(path).T, color=colour, lw=1.6)
+            ax.plot(*array(path)[0], "o", color=colour, ms=5)
+        ax.set(title=title, xlabel=r"$\mu$", ylabel=r"$\sigma$", xlim=grid[0][[0, -1]], ylim=grid[1][[0, -1]])
+    figure.colorbar(shade, ax=made, label="gap in nats")
+    return Picture(figure, caption)
+
+
+def touching_bounds(theta, log_p, bounds, xlabel, ylim=None, caption=""):
+    """log p (N,) over a parameter theta (N,), and bounds under it, [(N,), ...], -> Picture.
+
+    A ring marks where each bound touches log p, a square where that bound is highest.
+    """
+    figure, ax = axes(size=(6.2, 3.4))
+    theta, log_p = array(theta), array(log_p)
+    ax.plot(theta, log_p, color=INK, lw=2)
+    ax.annotate(r"$\log p_\theta(x)$", (theta[-1], log_p[-1]), (4, 4), textcoords="offset points")
+    for i, (bound, colour) in enumerate(zip(map(array, bounds), COLOURS[0:1] + COLOURS[6:8] + COLOURS[4:5],
+                                            strict=False)):  # fmt: skip
+        touch, top = np.argmin(log_p - bound), bound.argmax()
+        ax.plot(theta, bound, color=colour, label=f"bound {i + 1}")
+        ax.plot(theta[touch], bound[touch], "o", color=colour, mfc="white", ms=8)
+        ax.plot(theta[top], bound[top], "s", color=colour, ms=5)
+    ax.set(xlabel=xlabel, ylabel="nats a dot", ylim=ylim)
+    ax.legend(frameon=False, fontsize=9, loc="lower right")
+    return Picture(figure, caption)
+
+
+def posterior_map(at, z, density, bands, xlabel, caption=""):
+    """A density over z (K,) in grey for each place `at` (N,), (N, K), under {name: (mu, sigma)}, -> Picture.
+
+    mu and sigma are (N,), or one number for all places.
+    """
+    figure, ax = axes(size=(6.8, 3.5))
+    at = array(at)
+    shown = ax.pcolormesh(at, array(z), array(density).T, cmap="Greys", rasterized=True)
+    figure.colorbar(shown, ax=ax, label="p(z|x)")
+    for (name, q), colour in zip(bands.items(), (COLOURS[0], COLOURS[6]), strict=False):
+        mu, sigma = (np.broadcast_to(array(part), at.shape) for part in q)
+        ax.plot(at, mu, color=colour, label=name)
+        ax.fill_between(at, mu - sigma, mu + sigma, color=colour, alpha=0.3, lw=0)
+    ax.set(xlabel=xlabel, ylabel="z", xticks=np.linspace(at[0], at[-1], 5))
+    if bands:
+        ax.legend(frameon=False, loc="upper left", fontsize=9)
+    return Picture(figure, caption)
+
+
+def covariance_pairs(target, others, caption=""):
+    """The one-sigma ellipse of a covariance (2, 2) with another in each plot, {title: (2, 2)}, -> Picture."""
+    turn = np.linspace(0, 2 * np.pi, 100)
+    circle = np.stack([np.cos(turn), np.sin(turn)])
+    figure, made = axes(1, len(others), size=(2.6, 2.9), sharey=True, sharex=True, squeeze=False)
+    for ax, (title, covariance) in zip(made.flat, others.items(), strict=True):
+        ax.plot(*(np.linalg.cholesky(array(covariance)) @ circle), color=COLOURS[6], lw=4, alpha=0.6,
+                label="q")  # fmt: skip
+        ax.plot(*(np.linalg.cholesky(array(target)) @ circle), color=INK, lw=1.2, label="posterior")
+        ax.set(title=title, aspect="equal", xlabel="$z_1 - m_1$")
+        ax.locator_params(axis="x", nbins=3)
+    made.flat[0].set_ylabel("$z_2 - m_2$")
+    figure.legend(
+        *made.flat[0].get_legend_handles_labels(), frameon=False, ncols=2, loc="outside lower center"
+    )
+    return Picture(figure, caption)
+
+
+def drawn_functions(at, drawn, x, y, ylim=None, caption=""):
+    """Functions drawn at random, (K, N) over at (N,): twelve, mean +- 2 sd, and the data, -> Picture."""
+    at, drawn = array(at), array(drawn)
+    middle, band = drawn.mean(0), drawn.std(0)
+    figure, ax = axes(size=(6.2, 3.4))
+    ax.fill_between(at, middle - 2 * band, middle + 2 * band, color=COLOURS[3], alpha=0.5, lw=0)
+    ax.plot(at, drawn[:12].T, color=COLOURS[0], lw=0.5, alpha=0.5)
+    ax.plot(array(x), array(y), ".", color=INK)
+    ax.set(xlabel="x", ylabel="y", ylim=ylim)
+    return Picture(figure, caption)
+
+
+def functions_of_z(x, panels, xlabel="z", ylabel="density", size=(2.6, 2.5), fill=(), xlim=None, caption=""):
+    """Functions of one number, {title: {name: (N,)}}, one plot for each title, over x (N,), -> Picture.
+
+    One that is alone has no legend; the area under those of the titles in `fill` is coloured.
+    """
+    figure, made = axes(1, len(panels), size=size, squeeze=False)
+    for ax, (title, lines) in zip(made.flat, panels.items(), strict=True):
+        for (name, y), colour in zip(lines.items(), (INK, COLOURS[6], COLOURS[4], COLOURS[0]), strict=False):
+            ax.plot(array(x), array(y), color=colour, label=name)
+            if title in fill:
+                ax.fill_between(array(x), array(y), color=COLOURS[3], alpha=0.6, lw=0)
+        ax.set(title=title, xlabel=xlabel, xlim=xlim)
+        if len(lines) > 1:
+            ax.legend(frameon=False, fontsize=9)
+    made.flat[0].set_ylabel(ylabel)
+    return Picture(figure, caption)
