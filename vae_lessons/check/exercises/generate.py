@@ -1,4 +1,4 @@
-"""The exercise on drawing new images, lesson 06, and how it goes wrong."""
+"""The exercise on drawing new images, lesson 00, and how it goes wrong."""
 
 import functools
 
@@ -131,8 +131,8 @@ def _reshaped(*shape):
 
 
 def _reference(model, n):
-    """The package's answer: VAE.sample."""
-    return model.sample(n)
+    """The package's answer, VAE.sample, for any model that decodes."""
+    return model.picture(torch.randn(n, model.latent))
 
 
 MISTAKES = (
@@ -244,7 +244,7 @@ generate = Exercise(
     hints=(
         "Two steps: where does z come from, and what turns it into pictures? Which half of the model is "
         "not needed?",
-        "torch.randn(n, model.latent) draws from the prior. model.decode(z) gives logits.",
-        "The sigmoid of the logits, under torch.no_grad().",
+        "torch.randn(n, model.latent) draws from N(0, I). model.picture(z) decodes.",
+        "One line: return model.picture(torch.randn(n, model.latent)).",
     ),
 )
