@@ -52,6 +52,14 @@ MADE = {
     "fits": lambda: plots.fits(
         {name: (STEPS, STEPS, torch.outer(STEPS, STEPS), Z[0], torch.eye(2)) for name in "abcd"},
         caption="Four densities, each under a Gaussian.",
+    "machine": lambda: plots.machine(X[0], X[1], caption="An autoencoder with an image and its copy."),
+    "a VAE's machine": lambda: plots.machine(heads=2, latent=2, caption="A VAE with two heads and noise."),
+    "signed": lambda: plots.signed(X[:6] - 0.5, columns=3, caption="Six images of signed numbers."),
+    "copies": lambda: plots.copies({"a": (Z, 0.5 * Z, Z[:2])}, caption="Points, copies and a line."),
+    "directions": lambda: plots.directions(Y, Y, 9 - Y, best=3, caption="Two curves against an angle."),
+    "shares": lambda: plots.shares(STEPS, [1, 2], [0.1, 0.2], needed=4, caption="A rising curve with dots."),
+    "errors_by_size": lambda: plots.errors_by_size(
+        {"a": {1: 3, 2: 2}, "b": {2: 1}}, caption="Two falling curves."
     ),
     "log_log": lambda: plots.log_log(
         [1, 10, 100], {"a": [3, 2, 1]}, ["k"], "x", "y", caption="One falling line."
@@ -239,3 +247,18 @@ def test_figures_do_not_pile_up_in_pyplot():
 
     MADE["plane"]()
     assert plt.get_fignums() == []
+
+
+def test_the_machine_shows_the_image_and_its_copy():
+    dark, light = torch.ones(1, 7, 7), torch.zeros(1, 7, 7)
+    ink = opened(plots.machine(dark, light, caption="Black in, white out.")) < 0.3
+    half = ink.shape[1] // 2
+    assert ink[:, :half].sum() > 5 * ink[:, half:].sum()
+
+
+def test_signed_images_are_grey_at_zero_and_each_on_its_own_scale():
+    x = torch.zeros(2, 1, 4, 4)
+    x[0, 0, 0], x[1, 0, 0] = 5.0, -0.01
+    seen = opened(plots.signed(x, columns=2, caption="Two images with a black and a white bar."))
+    assert seen.min() < 0.05
+    assert np.median(seen) == pytest.approx(0.5, abs=0.05)

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Ellipse
+from matplotlib.patches import Circle, Ellipse, Polygon, Rectangle
 from matplotlib.patheffects import withStroke
 from PIL import Image, ImageChops
 
@@ -589,4 +589,136 @@ def functions_of_z(x, panels, xlabel="z", ylabel="density", size=(2.6, 2.5), fil
         if len(lines) > 1:
             ax.legend(frameon=False, fontsize=9)
     made.flat[0].set_ylabel(ylabel)
+    return Picture(figure, caption)
+
+
+def machine(x=None, x_hat=None, heads=1, latent=4, caption=""):
+    """How an autoencoder works, from an image to its copy, (H, W) or (1, H, W) each -> Picture.
+
+    Frames stand in for images that are not given; `latent` squares are the code. With two heads it is a VAE:
+    mu, log sigma^2 and the noise eps make z.
+    """
+    wide = 2.6 * (heads - 1)  # what the heads need more
+    figure, ax = axes(size=(7.4 + wide, 2.5))
+    ax.set(xlim=(-0.1, 8.0 + wide), ylim=(-1.85, 1.55), aspect="equal")
+    ax.axis("off")
+    _tile(ax, 0.75, x, "$x$", "image")
+    _funnel(ax, 2.0, 3.2, 1.2, 0.5, "encoder", COLOURS[0])
+    if heads == 1:
+        _squares(ax, 3.95, 0, latent, "code $z$", COLOURS[6])
+        _arrows(ax, ((1.5, 0), (2.0, 0)), ((3.2, 0), (3.75, 0)))
+    else:
+        _squares(ax, 4.0, 0.7, latent, r"$\mu$", COLOURS[7], tall=1.0)
+        _squares(ax, 4.0, -0.8, latent, r"$\log\sigma^2$", COLOURS[7], tall=1.0)
+        _squares(ax, 5.35, -0.95, latent, r"$\varepsilon \sim N(0, I)$", FAINT, tall=1.0)
+        _squares(ax, 6.55, 0, latent, r"$z = \mu + \sigma\,\varepsilon$", COLOURS[6])
+        _arrows(
+            ax, ((1.5, 0), (2.0, 0)), ((3.2, 0.2), (3.8, 0.6)), ((3.2, -0.2), (3.8, -0.6)),
+            ((4.2, 0.6), (6.35, 0.15)), ((4.2, -0.5), (6.35, -0.05)), ((5.5, -0.75), (6.35, -0.25)),
+        )  # fmt: skip
+    _arrows(ax, ((4.15 + wide, 0), (4.7 + wide, 0)), ((5.9 + wide, 0), (6.4 + wide, 0)))
+    _funnel(ax, 4.7 + wide, 5.9 + wide, 0.5, 1.2, "decoder", COLOURS[9])
+    _tile(ax, 7.15 + wide, x_hat, r"$\hat x$", "copy")
+    return Picture(figure, caption)
+
+
+def _tile(ax, at, image, symbol, name):
+    """An image in a frame, or its symbol, around (at, 0)."""
+    if image is None:
+        ax.text(at, 0, symbol, ha="center", va="center", fontsize=18)
+    else:
+        ax.imshow(drawable(array(image).reshape(1, 1, *image.shape[-2:]))[0], cmap="gray_r", vmin=0, vmax=1,
+                  extent=(at - 0.75, at + 0.75, -0.75, 0.75), zorder=1)  # fmt: skip
+        name = f"{name} {symbol}"
+    ax.add_patch(Rectangle((at - 0.75, -0.75), 1.5, 1.5, fill=False, color=INK, lw=1, zorder=2))
+    ax.text(at, -0.95, name, ha="center", va="top")
+
+
+def _funnel(ax, left, right, high, low, name, colour):
+    """A network that narrows or widens: half heights `high` at its left and `low` at its right."""
+    corners = [(left, high), (right, low), (right, -low), (left, -high)]
+    ax.add_patch(Polygon(corners, facecolor=colour, alpha=0.25, edgecolor=colour, lw=1.5))
+    ax.text((left + right) / 2, 0, name, ha="center", va="center")
+
+
+def _squares(ax, at, middle, count, name, colour, tall=1.5):
+    """A column of `count` numbers around (at, middle), with its name below."""
+    side = tall / max(count, 4)
+    for i in range(count):
+        bottom = middle + (i - count / 2) * side
+        ax.add_patch(
+            Rectangle((at - side / 2, bottom), side, side, facecolor=colour, alpha=0.35, edgecolor=INK)
+        )
+    ax.text(at, middle - count * side / 2 - 0.1, name, ha="center", va="top", fontsize=10)
+
+
+def _arrows(ax, *ways):
+    for start, end in ways:
+        ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2})
+
+
+def signed(x, columns=6, rows=(), tile=0.9, caption=""):
+    """Images of signed numbers, each on its own scale, (N, 1, H, W) or (N, H, W) -> Picture.
+
+    Grey is 0, black the largest number by size, white the same below 0. `rows` as in `images`.
+    """
+    x = array(x)
+    largest = np.abs(x).max(axis=tuple(range(1, x.ndim)), keepdims=True)
+    return images(0.5 + x / np.where(largest > 0, 2 * largest, 1), columns, rows, tile, caption)
+
+
+def copies(panels, caption=""):
+    """Points in the plane, their copies and what the copies lie on, -> Picture.
+
+    `panels` are {title: (points (N, 2), copies (N, 2), line (K, 2))}; a stroke joins a point to its copy.
+    """
+    figure, made = axes(1, len(panels), size=(4.2, 3.4), sharex=True, sharey=True, squeeze=False)
+    for ax, (title, (points, copied, line)) in zip(made.flat, panels.items(), strict=True):
+        points, copied = array(points), array(copied)
+        ax.plot(*np.stack([points, copied], 1)[::3].transpose(2, 1, 0), color=COLOURS[6], lw=0.7)
+        ax.plot(*points.T, ".", color=COLOURS[0], ms=3)
+        ax.plot(*array(line).T, color=INK)
+        ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", title=title)
+    return Picture(figure, caption)
+
+
+def directions(degrees, error, variance, best, caption=""):
+    """The error and the variance of z for lines in each direction, (N,) each, -> Picture."""
+    figure, ax = axes(size=(5.0, 3.2))
+    ax.plot(array(degrees), array(error), color=COLOURS[6], label="error")
+    ax.plot(array(degrees), array(variance), "--", color=COLOURS[0], label="variance of $z$")
+    ax.axvline(float(best), color=INK, lw=0.8, ls=":")
+    ax.set(xlabel="direction of the line, degrees", ylabel="squared distance", ylim=(0, None))
+    ax.set_xticks(range(0, 181, 45))
+    ax.legend(frameon=False, loc="center right")
+    return Picture(figure, caption)
+
+
+def shares(kept, sizes, tested, needed, caption=""):
+    """The share of the variance that L components keep, -> Picture.
+
+    kept (D,) of the images they were fitted to, for L = 1..D; tested (K,) of others, for L = sizes (K,);
+    `needed` is the L that keeps 90 %.
+    """
+    figure, ax = axes(size=(5.4, 3.2))
+    ax.plot(range(1, len(kept) + 1), array(kept), color=INK, label="images it was fitted to")
+    ax.plot(sizes, array(tested), "o", color=COLOURS[6], ms=5, label="test images")
+    ax.plot([0, needed, needed], [0.9, 0.9, 0], color=FAINT, ls=":")
+    ax.text(needed + 4, 0.04, f"{needed} numbers for 90 %")
+    ax.set(xlabel="components kept, L", ylabel="share of variance kept", ylim=(0, 1.03), xlim=(0, 260))
+    ax.legend(frameon=False, loc="center right")
+    return Picture(figure, caption)
+
+
+def errors_by_size(methods, caption=""):
+    """The error of each method against the length of its code, {name: {L: error}}, -> Picture."""
+    figure, ax = axes(size=(5.8, 3.6))
+    styles = zip(("-", "o", "s--", "^:"), (INK, COLOURS[0], COLOURS[6], COLOURS[9]), strict=True)
+    for (name, error), (style, colour) in zip(methods.items(), styles, strict=False):
+        ax.plot(error.keys(), error.values(), style, color=colour, label=name)
+    sizes = sorted({size for error in methods.values() for size in error})
+    ax.set_xscale("log", base=2)
+    ax.set(xlabel="length of the code, L", ylabel="squared error per test image", ylim=(0, None))
+    ax.set_xticks(sizes, sizes)
+    ax.legend(frameon=False)
     return Picture(figure, caption)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from vae_lessons.check.engine.calling import NONE, Call, Failure, TooLong, guarded, reseed, untouched
+from vae_lessons.check.engine.calling import NONE, SECONDS, Call, Failure, TooLong, guarded, reseed, untouched
 from vae_lessons.check.engine.facts import Fact, agree, compared, first_difference, tensor_facts, whole
 from vae_lessons.check.engine.multiples import MULTIPLES, SIMPLE, fitting, times
 from vae_lessons.check.engine.probes import Probe
@@ -74,6 +74,7 @@ class Exercise(Hinted):
     pairs: tuple[Mistake, ...] = ()  # two mistakes at once, looked for after `mistakes`
     remark: Callable[[Call, int], str] = no_remark  # a sentence added to a right answer, or ""
     show: Callable[[Call, int], Shown] = nothing
+    seconds: float = SECONDS  # for all calls of one check
     given: int = field(default=0, repr=False)  # hints so far
     seen: dict = field(default_factory=dict, repr=False)  # facts of the reference and of mistakes, kept
 
@@ -106,6 +107,10 @@ class Exercise(Hinted):
         parts = self.solutions or (self.reference,)
         return Words("\n".join(textwrap.dedent(inspect.getsource(part)) for part in parts))
 
+    def working(self, function):
+        """The learner's function if it is right, else the package's own: what a lesson goes on with."""
+        return function if self.judge(function).status == "right" else self.reference
+
     def judge(self, function, seed=0):
         """The verdict on a function, -> Verdict, whatever VAE_LESSONS_STRICT says."""
         if function is ... or untouched(function):
@@ -113,7 +118,7 @@ class Exercise(Hinted):
         if trouble := self._unfit(function):
             return Verdict("wrong", None, f"Not yet: {trouble}")
         try:
-            with guarded(seed):
+            with guarded(seed, self.seconds):
                 call = self._call(function)
                 facts = list(whole(self.facts(call, seed)))
                 shown = self._shown(facts, call, seed)
