@@ -280,3 +280,60 @@ def _make_room(ax, share=0.055):
 def array(values):
     """A tensor, on whatever device, or numbers in a list -> NumPy array."""
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+
+
+def map_of_plane(pictures, z1, z2, codes, y, caption=""):
+    """Codes coloured by class over the pictures decoded on a grid, columns at z1, rows at z2, -> Picture.
+
+    The pictures are (len(z2) * len(z1), 1, H, W), the first row of them the lowest z2.
+    """
+    rows, columns = len(z2), len(z1)
+    x = drawable(pictures)
+    h, w = x.shape[1:3]
+    sheet = x.reshape(rows, columns, h, w)[::-1].swapaxes(1, 2).reshape(rows * h, columns * w)
+    edges = [(z[0] - (z[1] - z[0]) / 2, z[-1] + (z[1] - z[0]) / 2) for z in map(array, (z1, z2))]
+    figure, ax = axes(size=(6.4, 6.4))
+    ax.imshow(sheet, cmap="gray_r", vmin=0, vmax=1.25, extent=(*edges[0], *edges[1]), aspect="auto")
+    z, y = array(codes), classes(y, len(codes))
+    for c in np.unique(y):
+        ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=3)
+    label_classes(ax, z, y)
+    ax.set(xlabel="$z_1$", ylabel="$z_2$")
+    return Picture(figure, caption)
+
+
+def mixture(codes, y, mean, factor, caption=""):
+    """Codes coloured by class, and the ellipse of 2 sd of each of K Gaussians, (K, 2), (K, 2, 2), -> Picture.
+
+    `factor` is a matrix A for each with A A^T = covariance.
+    """
+    z, y = array(codes), classes(y, len(codes))
+    figure, ax = axes(size=(5.4, 5.4))
+    for c in np.unique(y):
+        ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=2.5, alpha=0.6)
+    turn = np.linspace(0, 2 * np.pi, 100)
+    for m, a in zip(array(mean), array(factor), strict=True):
+        ax.plot(*(m + 2 * np.stack([np.cos(turn), np.sin(turn)], 1) @ a.T).T, color=INK, lw=1.2)
+    ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+    return Picture(figure, caption)
+
+
+def walks(groups, caption=""):
+    """The pictures along walks, {name: (T, 1, H, W)}, over how far each step moves them, -> Picture.
+
+    The distance between neighbours is drawn in units of the median of its walk. Thirteen pictures are shown.
+    """
+    figure, made = axes(2, len(groups), size=(4.4, 1.4), squeeze=False, sharey="row",
+                        gridspec_kw={"height_ratios": (1, 3)})  # fmt: skip
+    for (name, pictures), strip, pace in zip(groups.items(), *made, strict=True):
+        x = drawable(pictures)
+        shown = x[np.linspace(0, len(x) - 1, 13).round().astype(int)]
+        tiles(strip, shown, 13)
+        strip.set_title(name)
+        moved = np.sqrt(np.square(np.diff(x.reshape(len(x), -1), axis=0)).sum(1))
+        pace.plot(np.arange(1, len(x)), moved / np.median(moved), color=INK)
+        pace.axhline(1, color=FAINT, lw=0.8, ls="--")
+        pace.set(xlabel="step", ylim=(0, None))
+    made[1, 0].set_ylabel("change of picture,\nin medians")
+    return Picture(figure, caption)
+
