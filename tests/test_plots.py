@@ -52,6 +52,7 @@ MADE = {
     "fits": lambda: plots.fits(
         {name: (STEPS, STEPS, torch.outer(STEPS, STEPS), Z[0], torch.eye(2)) for name in "abcd"},
         caption="Four densities, each under a Gaussian.",
+    ),
     "machine": lambda: plots.machine(X[0], X[1], caption="An autoencoder with an image and its copy."),
     "a VAE's machine": lambda: plots.machine(heads=2, latent=2, caption="A VAE with two heads and noise."),
     "signed": lambda: plots.signed(X[:6] - 0.5, columns=3, caption="Six images of signed numbers."),

@@ -309,11 +309,14 @@ def ways_of_drawing(caption=""):
         ax.text(4.65, y - 0.36, "gradient", color=COLOURS[6], ha="center", va="bottom", fontsize=9)
     ax.text(3.4, 2.0, "\N{MULTIPLICATION X}", color=COLOURS[6], ha="center", va="center", fontsize=13)
     steps = {
-        (0.7, 2.4): (r"$\mu,\ \sigma$", box), (3.0, 2.4): (r"draw $z$ from $N(\mu, \sigma^2)$", die),
-        (5.7, 2.4): ("$f(z)$", box), (0.7, 0.5): (r"$\mu,\ \sigma$", box),
-        (3.0, 0.5): (r"$z = \mu + \sigma\,\varepsilon$", box), (5.7, 0.5): ("$f(z)$", box),
+        (0.7, 2.4): (r"$\mu,\ \sigma$", box),
+        (3.0, 2.4): (r"draw $z$ from $N(\mu, \sigma^2)$", die),
+        (5.7, 2.4): ("$f(z)$", box),
+        (0.7, 0.5): (r"$\mu,\ \sigma$", box),
+        (3.0, 0.5): (r"$z = \mu + \sigma\,\varepsilon$", box),
+        (5.7, 0.5): ("$f(z)$", box),
         (3.0, 1.35): (r"draw $\varepsilon$ from $N(0, 1)$", die),
-    }  # fmt: skip
+    }
     words = {at: ax.text(*at, text, ha="center", va="center", bbox=b) for at, (text, b) in steps.items()}
     for start, end in (((0.7, y), (3.0, y)) for y in (2.4, 0.5)):
         _arrow(ax, words[start], words[end])
@@ -465,8 +468,9 @@ def hidden_and_seen(x, z, places, caption=""):
     figure.colorbar(shown, ax=left, label="z", shrink=0.7)
     right.plot(*array(x).T, ".", color=FAINT, ms=5)
     for name, place in places.items():
-        right.text(*array(place), name, weight="bold", ha="center", va="center", fontsize=13,
-                   path_effects=HALO)  # fmt: skip
+        right.text(
+            *array(place), name, weight="bold", ha="center", va="center", fontsize=13, path_effects=HALO
+        )
     left.set(title="dots, coloured by z", aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
     right.set(title="what we are given", aspect="equal", xlabel="$x_1$")
     return Picture(figure, caption)
@@ -514,8 +518,9 @@ def touching_bounds(theta, log_p, bounds, xlabel, ylim=None, caption=""):
     theta, log_p = array(theta), array(log_p)
     ax.plot(theta, log_p, color=INK, lw=2)
     ax.annotate(r"$\log p_\theta(x)$", (theta[-1], log_p[-1]), (4, 4), textcoords="offset points")
-    for i, (bound, colour) in enumerate(zip(map(array, bounds), COLOURS[0:1] + COLOURS[6:8] + COLOURS[4:5],
-                                            strict=False)):  # fmt: skip
+    for i, (bound, colour) in enumerate(
+        zip(map(array, bounds), COLOURS[0:1] + COLOURS[6:8] + COLOURS[4:5], strict=False)
+    ):
         touch, top = np.argmin(log_p - bound), bound.argmax()
         ax.plot(theta, bound, color=colour, label=f"bound {i + 1}")
         ax.plot(theta[touch], bound[touch], "o", color=colour, mfc="white", ms=8)
@@ -550,8 +555,9 @@ def covariance_pairs(target, others, caption=""):
     circle = np.stack([np.cos(turn), np.sin(turn)])
     figure, made = axes(1, len(others), size=(2.6, 2.9), sharey=True, sharex=True, squeeze=False)
     for ax, (title, covariance) in zip(made.flat, others.items(), strict=True):
-        ax.plot(*(np.linalg.cholesky(array(covariance)) @ circle), color=COLOURS[6], lw=4, alpha=0.6,
-                label="q")  # fmt: skip
+        ax.plot(
+            *(np.linalg.cholesky(array(covariance)) @ circle), color=COLOURS[6], lw=4, alpha=0.6, label="q"
+        )
         ax.plot(*(np.linalg.cholesky(array(target)) @ circle), color=INK, lw=1.2, label="posterior")
         ax.set(title=title, aspect="equal", xlabel="$z_1 - m_1$")
         ax.locator_params(axis="x", nbins=3)
@@ -613,9 +619,14 @@ def machine(x=None, x_hat=None, heads=1, latent=4, caption=""):
         _squares(ax, 5.35, -0.95, latent, r"$\varepsilon \sim N(0, I)$", FAINT, tall=1.0)
         _squares(ax, 6.55, 0, latent, r"$z = \mu + \sigma\,\varepsilon$", COLOURS[6])
         _arrows(
-            ax, ((1.5, 0), (2.0, 0)), ((3.2, 0.2), (3.8, 0.6)), ((3.2, -0.2), (3.8, -0.6)),
-            ((4.2, 0.6), (6.35, 0.15)), ((4.2, -0.5), (6.35, -0.05)), ((5.5, -0.75), (6.35, -0.25)),
-        )  # fmt: skip
+            ax,
+            ((1.5, 0), (2.0, 0)),
+            ((3.2, 0.2), (3.8, 0.6)),
+            ((3.2, -0.2), (3.8, -0.6)),
+            ((4.2, 0.6), (6.35, 0.15)),
+            ((4.2, -0.5), (6.35, -0.05)),
+            ((5.5, -0.75), (6.35, -0.25)),
+        )
     _arrows(ax, ((4.15 + wide, 0), (4.7 + wide, 0)), ((5.9 + wide, 0), (6.4 + wide, 0)))
     _funnel(ax, 4.7 + wide, 5.9 + wide, 0.5, 1.2, "decoder", COLOURS[9])
     _tile(ax, 7.15 + wide, x_hat, r"$\hat x$", "copy")
@@ -627,8 +638,14 @@ def _tile(ax, at, image, symbol, name):
     if image is None:
         ax.text(at, 0, symbol, ha="center", va="center", fontsize=18)
     else:
-        ax.imshow(drawable(array(image).reshape(1, 1, *image.shape[-2:]))[0], cmap="gray_r", vmin=0, vmax=1,
-                  extent=(at - 0.75, at + 0.75, -0.75, 0.75), zorder=1)  # fmt: skip
+        ax.imshow(
+            drawable(array(image).reshape(1, 1, *image.shape[-2:]))[0],
+            cmap="gray_r",
+            vmin=0,
+            vmax=1,
+            extent=(at - 0.75, at + 0.75, -0.75, 0.75),
+            zorder=1,
+        )
         name = f"{name} {symbol}"
     ax.add_patch(Rectangle((at - 0.75, -0.75), 1.5, 1.5, fill=False, color=INK, lw=1, zorder=2))
     ax.text(at, -0.95, name, ha="center", va="top")
@@ -721,4 +738,61 @@ def errors_by_size(methods, caption=""):
     ax.set(xlabel="length of the code, L", ylabel="squared error per test image", ylim=(0, None))
     ax.set_xticks(sizes, sizes)
     ax.legend(frameon=False)
+    return Picture(figure, caption)
+
+
+def map_of_plane(pictures, z1, z2, codes, y, caption=""):
+    """Codes coloured by class over the pictures decoded on a grid, columns at z1, rows at z2, -> Picture.
+
+    The pictures are (len(z2) * len(z1), 1, H, W), the first row of them the lowest z2.
+    """
+    rows, columns = len(z2), len(z1)
+    x = drawable(pictures)
+    h, w = x.shape[1:3]
+    sheet = x.reshape(rows, columns, h, w)[::-1].swapaxes(1, 2).reshape(rows * h, columns * w)
+    edges = [(z[0] - (z[1] - z[0]) / 2, z[-1] + (z[1] - z[0]) / 2) for z in map(array, (z1, z2))]
+    figure, ax = axes(size=(6.4, 6.4))
+    ax.imshow(sheet, cmap="gray_r", vmin=0, vmax=1.25, extent=(*edges[0], *edges[1]), aspect="auto")
+    z, y = array(codes), classes(y, len(codes))
+    for c in np.unique(y):
+        ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=3)
+    label_classes(ax, z, y)
+    ax.set(xlabel="$z_1$", ylabel="$z_2$")
+    return Picture(figure, caption)
+
+
+def mixture(codes, y, mean, factor, caption=""):
+    """Codes coloured by class, and the ellipse of 2 sd of each of K Gaussians, (K, 2), (K, 2, 2), -> Picture.
+
+    `factor` is a matrix A for each with A A^T = covariance.
+    """
+    z, y = array(codes), classes(y, len(codes))
+    figure, ax = axes(size=(5.4, 5.4))
+    for c in np.unique(y):
+        ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=2.5, alpha=0.6)
+    turn = np.linspace(0, 2 * np.pi, 100)
+    for m, a in zip(array(mean), array(factor), strict=True):
+        ax.plot(*(m + 2 * np.stack([np.cos(turn), np.sin(turn)], 1) @ a.T).T, color=INK, lw=1.2)
+    ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+    return Picture(figure, caption)
+
+
+def walk_of_pictures(groups, caption=""):
+    """The pictures along walks, {name: (T, 1, H, W)}, over how far each step moves them, -> Picture.
+
+    The distance between neighbours is drawn in units of the median of its walk. Thirteen pictures are shown.
+    """
+    figure, made = axes(
+        2, len(groups), size=(4.4, 1.4), squeeze=False, sharey="row", gridspec_kw={"height_ratios": (1, 3)}
+    )
+    for (name, pictures), strip, pace in zip(groups.items(), *made, strict=True):
+        x = drawable(pictures)
+        shown = x[np.linspace(0, len(x) - 1, 13).round().astype(int)]
+        tiles(strip, shown, 13)
+        strip.set_title(name)
+        moved = np.sqrt(np.square(np.diff(x.reshape(len(x), -1), axis=0)).sum(1))
+        pace.plot(np.arange(1, len(x)), moved / np.median(moved), color=INK)
+        pace.axhline(1, color=FAINT, lw=0.8, ls="--")
+        pace.set(xlabel="step", ylim=(0, None))
+    made[1, 0].set_ylabel("change of picture,\nin medians")
     return Picture(figure, caption)

@@ -3,12 +3,14 @@
 from vae_lessons.measures.pictures import (
     Nearest,
     Yardstick,
+    classifier,
     completeness,
     coverage,
     nearest,
     own_pictures,
     slant,
     told_apart,
+    two_sample_accuracy,
     yardstick,
 )
 from vae_lessons.measures.spaces import (
@@ -30,6 +32,7 @@ __all__ = [
     "Yardstick",
     "active_units",
     "aggregated",
+    "classifier",
     "completeness",
     "continuity",
     "coverage",
@@ -38,6 +41,7 @@ __all__ = [
     "principal_angles",
     "slant",
     "told_apart",
+    "two_sample_accuracy",
     "units",
     "yardstick",
 ]

@@ -81,34 +81,48 @@ def coverage(pictures, measure):
 
 
 def told_apart(pictures, own, epochs=12, seed=None):
-    """How often a classifier tells two sets of pictures apart, (N, *shape), (M, *shape) -> float.
+    """How often a small network tells two sets of pictures apart, (N, *shape), (N, *shape) -> float.
 
-    The accuracy, on a third held out, of a small network trained to tell them: 0.5 if they are alike,
-    1 if every one gives itself away. The sets must be equally large, so that a guess is right half
-    of the time; raises ValueError if they are not, have fewer than two pictures each, pictures of
-    another shape, or NaN. (Lopez-Paz & Oquab 2017)
+    `two_sample_accuracy` of `classifier`: 0.5 if it sees no difference, 1 if every picture gives itself away.
+    The sets must be equally large, so that a guess is right half of the time; raises ValueError if they
+    are not, have fewer than two pictures each, pictures of another shape, or NaN. (Lopez-Paz & Oquab 2017)
     """
     pictures, own = (finite_tensor(*named).cpu() for named in (("pictures", pictures), ("own", own)))
     if pictures.flatten(1).shape != own.flatten(1).shape or len(own) < 2:
         shapes = f"{tuple(pictures.shape)} and {tuple(own.shape)}"
         raise ValueError(f"Both sets must be equally large and alike, two or more of each, not {shapes}.")
-    n, seed, epochs = len(own), resolve_seed(seed), whole_number("epochs", epochs)
-    # Not `fit`, which would score a test set after each epoch: here one accuracy counts, at the end.
-    x = torch.cat([own.flatten(1), pictures.flatten(1)])
-    y = torch.cat([torch.zeros(n), torch.ones(n)])
+    seed, epochs = resolve_seed(seed), whole_number("epochs", epochs)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # and not the GPU's
-        train, test = torch.randperm(2 * n).tensor_split([4 * n // 3])
-        net = nn.Sequential(nn.Linear(x.shape[1], 64), nn.ReLU(), nn.Linear(64, 1), nn.Flatten(0))
-        adam = torch.optim.Adam(net.parameters(), 2e-3, fused=True)
-        for _ in range(epochs):
-            for index in train[torch.randperm(len(train))].split(100):
-                loss = nn.functional.binary_cross_entropy_with_logits(net(x[index]), y[index])
-                adam.zero_grad()
-                loss.backward()
-                adam.step()
-        with torch.no_grad():
-            return ((net(x[test]) > 0) == (y[test] > 0)).float().mean().item()
+        return two_sample_accuracy(pictures, own, lambda x, y: classifier(x, y, epochs))
+
+
+def two_sample_accuracy(pictures, own, train):
+    """The share of held-out pictures whose set a classifier guesses, (N, *shape), (N, *shape) -> float.
+
+    `train(x, y)` gets two thirds of all pictures, in random order, as rows x (R, D), with y (R,) 0 for those
+    of `own` and 1 for the others. It returns a function from rows (M, D) to guesses (M,), 0 or 1, which is
+    then asked about the last third. (Lopez-Paz & Oquab 2017)
+    """
+    x = torch.cat([own.flatten(1), pictures.flatten(1)])
+    y = torch.cat([torch.zeros(len(own)), torch.ones(len(pictures))])
+    learned, held_out = torch.randperm(len(x)).tensor_split([2 * len(x) // 3])
+    guess = train(x[learned], y[learned])
+    return (guess(x[held_out]) == y[held_out]).float().mean().item()
+
+
+def classifier(x, y, epochs=12):
+    """Train a small network to guess y, 0 or 1, from rows x, (R, D), (R,) -> a function (M, D) -> (M,)."""
+    # Not `fit`, which would score a test set after each epoch: here one accuracy counts, at the end.
+    net = nn.Sequential(nn.Linear(x.shape[1], 64), nn.ReLU(), nn.Linear(64, 1), nn.Flatten(0))
+    adam = torch.optim.Adam(net.parameters(), 2e-3, fused=True)
+    for _ in range(epochs):
+        for index in torch.randperm(len(x)).split(100):
+            loss = nn.functional.binary_cross_entropy_with_logits(net(x[index]), y[index])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+    return lambda rows: (net(rows).detach() > 0).float()
 
 
 @torch.no_grad()

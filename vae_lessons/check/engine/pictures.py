@@ -88,6 +88,16 @@ def cloud(draws, mean, a, alt):
     return Picture(figure, alt)
 
 
+def scatter(groups, alt):
+    """Points in the plane, {"the target": (N, 2), "yours": (M, 2)}, -> Picture."""
+    figure, ax = axes(size=(4.6, 3.4))
+    for (name, z), colour in zip(groups.items(), (TARGET, YOURS), strict=True):
+        ax.plot(*_array(z).T, ".", color=colour, ms=3, alpha=0.6, label=name)
+    ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+    ax.legend(frameon=False, fontsize=8)
+    return Picture(figure, alt)
+
+
 def points(x, target, yours, alt):
     """Points in the plane with the target of each and the answer for each, three of (N, 2), -> Picture."""
     figure, ax = axes(size=(4.6, 3.4))
