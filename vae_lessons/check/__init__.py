@@ -24,6 +24,7 @@ from vae_lessons.check.reconstruction import bernoulli_nll
 from vae_lessons.check.sampling import reparameterize
 from vae_lessons.check.score_function import score_function_gradient
 from vae_lessons.check.squares import autoencoder_loss
+from vae_lessons.check.train_epoch import train_epoch
 from vae_lessons.check.units import active_units
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "reparameterized_gradient",
     "sample_cloud",
     "score_function_gradient",
+    "train_epoch",
     "two_heads",
     "vae_loss",
 ]

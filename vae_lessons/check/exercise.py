@@ -89,6 +89,10 @@ class Exercise(Hinted):
         parts = self.solutions or (self.reference,)
         return Words("\n".join(textwrap.dedent(inspect.getsource(part)) for part in parts))
 
+    def working(self, function):
+        """The learner's function if it is right, else the package's own: what a lesson goes on with."""
+        return function if self.judge(function).status == "right" else self.reference
+
     def judge(self, function, seed=0):
         """The verdict on a function, -> Verdict, whatever VAE_LESSONS_STRICT says."""
         if function is ... or untouched(function):
