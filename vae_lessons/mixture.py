@@ -38,8 +38,9 @@ def fit_mixture(z, components=20, seed=None):
 
     Every code belongs wholly to one component; expectation-maximization, which shares codes out, often starts
     from here. components = 1 is one Gaussian fitted to all codes. The same seed gives the same clusters, and
-    the caller's random state is left as it was. Raises ValueError on what is not finite floating point (N, L), or if there
-    are fewer different codes than components. (Lloyd 1982; Ghosh et al. 2020, section 4)
+    the caller's random state is left as it was. Raises TypeError on what is no tensor, ValueError on what is
+    not finite floating point (N, L), or if there are fewer different codes than components.
+    (Lloyd 1982; Ghosh et al. 2020, section 4)
     """
     components = whole_number("components", components)
     if tensor("z", z).ndim != 2 or not z.is_floating_point():
