@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae_lessons.mixture import Mixture, fit_mixture
+from vae_lessons.mixture import Mixture, fit_mixture, k_means
 
 PAIR = Mixture(
     torch.tensor([0.8, 0.2]),
@@ -76,15 +76,22 @@ def test_the_same_seed_gives_the_same_fit_and_the_random_state_stays():
     assert torch.equal(state, torch.random.get_rng_state())
 
 
+def test_every_code_is_in_the_cluster_whose_mean_is_nearest():
+    z = draws(500)
+    cluster = k_means(z, 6, seed=0)
+    centre = torch.stack([z[cluster == k].mean(0) for k in range(6)])
+    assert torch.equal(torch.cdist(z, centre).argmin(1), cluster)
+
+
 @pytest.mark.parametrize(
     ("z", "components", "words"),
     [
         (torch.zeros(9), 2, r"z must be floating point \(N, L\)"),
         (torch.zeros(9, 2).long(), 2, r"z must be floating point \(N, L\)"),
         (torch.full((9, 2), float("nan")), 2, "z must be finite"),
-        (torch.zeros(9, 2), 2, "components is 2, but z holds 1 different codes"),
-        (torch.eye(3), 4, "components is 4, but z holds 3 different codes"),
-        (torch.eye(3), 0, "components must be a whole number, at least 1"),
+        (torch.zeros(9, 2), 2, "z holds 1 different codes, which do not make 2 clusters"),
+        (torch.eye(3), 4, "z holds 3 different codes, which do not make 4 clusters"),
+        (torch.eye(3), 0, "the number of clusters must be a whole number, at least 1"),
     ],
 )
 def test_other_codes_are_refused_in_a_sentence(z, components, words):
