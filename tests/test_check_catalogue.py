@@ -10,8 +10,8 @@ from check_styles import STYLES
 from torch.nn import functional as F
 
 from vae_lessons import check, losses
-from vae_lessons.check import meter
-from vae_lessons.check.exercise import nothing
+from vae_lessons.check.engine import meter
+from vae_lessons.check.engine.exercise import nothing
 from vae_lessons.gaussian import kl_standard_normal, log_density
 
 SEEDS = range(10)

@@ -10,9 +10,9 @@ import torch
 from check_styles import STYLES
 
 from vae_lessons import check
-from vae_lessons.check import calling, verdict
-from vae_lessons.check.calling import untouched
-from vae_lessons.check.exercise import Shown, nothing
+from vae_lessons.check.engine import calling, verdict
+from vae_lessons.check.engine.calling import untouched
+from vae_lessons.check.engine.exercise import Shown, nothing
 
 KL = replace(check.kl_standard_normal, show=nothing)
 

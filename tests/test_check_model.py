@@ -8,7 +8,7 @@ from check_over_seeds import assert_refused_and_named, assert_right, codes
 from torch import nn
 
 from vae_lessons import check, losses
-from vae_lessons.check.verdict import Unsolved
+from vae_lessons.check.engine.verdict import Unsolved
 from vae_lessons.gaussian import kl_standard_normal
 
 NAMES = ("two_heads", "vae_loss", "generate")

@@ -6,7 +6,7 @@ import torch
 from check_over_seeds import assert_refused_and_named, assert_right, codes
 
 from vae_lessons import check
-from vae_lessons.check.verdict import Unsolved
+from vae_lessons.check.engine.verdict import Unsolved
 
 NAMES = ("beta_implied", "active_units")
 
