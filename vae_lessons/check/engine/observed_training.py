@@ -66,6 +66,14 @@ class Training:
         return any(not torch.equal(*pair) for pair in zip(self.weights, self.before, strict=True))
 
     @property
+    def without_steps(self):
+        """What has happened all the same, where the optimizer made no step, in words."""
+        if self.changed:
+            return "and yet the weights have changed"
+        computed = any(weight.grad is not None for weight in self.weights)
+        return "though a gradient has been computed" if computed else "and no gradient has been computed"
+
+    @property
     def x(self):
         """All images that the encoder was shown, in order, (N, *SHAPE)."""
         return torch.cat([step["x"] for step in self.steps])

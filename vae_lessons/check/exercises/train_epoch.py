@@ -15,8 +15,8 @@ def _observe(call, seed):
     x, generator = _images(IMAGES, seed), torch.Generator().manual_seed(seed)
     first = _passed(call, seed, x, BATCH, generator)
     sizes = [len(step["x"]) for step in first.steps]
-    other = " (and yet the weights have changed)" if first.changed and not sizes else ""
-    yield Fact(f"the number of steps that {IMAGES} images in batches of {BATCH} make", f"{len(sizes)}{other}")
+    steps = f"{len(sizes)}" if sizes else f"0, {first.without_steps}"
+    yield Fact(f"the number of steps that {IMAGES} images in batches of {BATCH} make", steps)
     if not sizes:
         return
     yield Fact("the numbers of images in these batches", str(sizes))
@@ -284,8 +284,8 @@ MISTAKES = (
     ),
     Mistake(
         "uphill",
-        "the loss has the wrong sign: the optimizer descends, so give it the negative ELBO, nll + kl.", PUBLIC,
-        (_of(lambda nll, kl: -(nll + kl).mean()),),
+        "the loss has the wrong sign: the optimizer descends, so give it the negative ELBO, nll + kl.",
+        PUBLIC, (_of(lambda nll, kl: -(nll + kl).mean()),),
     ),
     Mistake(
         "summed over the batch", "the loss is summed over the images of a batch, so every gradient is as "
