@@ -1,4 +1,4 @@
-"""The exercise on the training loop, lesson 08, and how it goes wrong: judged by what each step does."""
+"""The exercise on the training loop, judged by what each step does, and how it goes wrong."""
 
 import torch
 
