@@ -146,26 +146,17 @@ def beta_implied(
     return kl_weight / divisors["latent"] / (weight * scales[reconstruction] / divisors["pixels"])
 
 
-def sigma_implied(
-    *, pixels, latent, reconstruction="squared error", over_pixels="sum", over_latent="sum",
-    weight=1.0, kl_weight=1.0,
-):  # fmt: skip
+def sigma_implied(weight, kl_weight=1.0):
     """The sigma of the Gaussian p(x|z) under which a loss with a squared error is a negative ELBO, -> float.
 
-    loss = c * [ nll(sigma) + kl ] + constant,  sigma^2 = the beta that is implied where sigma = 1
+    weight * sum_i (x_i - x_hat_i)^2 + kl_weight * kl = kl_weight * [ nll + kl ] + constant,
+    nll = sum_i (x_i - x_hat_i)^2 / (2 sigma^2) + constant,  sigma^2 = kl_weight / (2 weight)
 
-    since `beta_implied` of a squared error falls as 1 / sigma^2. The settings are those of `beta_implied`.
-    Raises ValueError on a setting that cannot be, a kl_weight of 0 or a reconstruction that is no squared
-    error. (Rybkin et al. 2021)
+    kl is summed over latent numbers; a mean over D pixels has a weight of 1 / D. Raises ValueError on a
+    weight that is no positive number. (Rybkin et al. 2021)
     """
-    _one_of("reconstruction", reconstruction, ("squared error", "half squared error"))
-    positive_number("kl_weight", kl_weight)
-    return math.sqrt(
-        beta_implied(
-            pixels=pixels, latent=latent, reconstruction=reconstruction, over_pixels=over_pixels,
-            over_latent=over_latent, weight=weight, kl_weight=kl_weight,
-        )
-    )  # fmt: skip
+    weight, kl_weight = positive_number("weight", weight), positive_number("kl_weight", kl_weight)
+    return math.sqrt(kl_weight / (2 * weight))
 
 
 def check_pixels(x, likelihood="bernoulli"):

@@ -278,7 +278,7 @@ class Information(NamedTuple):
 
 @torch.no_grad()
 def information(model, x, seed=0):
-    """How much of the KL is information on the image, and how much a misplaced q(z), (N, *shape) -> Information.
+    """How much of the KL is information, and how much a misplaced q(z), (N, *shape) -> Information.
 
     mean KL(q(z|x) || p(z)) = I(x; z) + KL(q(z) || p(z)),  q(z) = mean over images of q(z|x_i)
     I(x; z) = mean of log q(z_i|x_i) - log q(z_i),  KL(q(z) || p(z)) = mean of log q(z_i) - log p(z_i)
