@@ -26,7 +26,7 @@ import torch
 from timing import machine
 from torch import nn
 
-from vae_lessons.data import Batch, Split, load
+from vae_lessons.data import Batch, binarized, load
 from vae_lessons.files import written_whole
 from vae_lessons.likelihood import evaluate_importance, importance, negative_elbo, sticking_the_landing
 from vae_lessons.model import VAE
@@ -127,9 +127,13 @@ class Run:
         self.recipe, self.seconds, self.steps, self.checkpoint = recipe, seconds, steps, checkpoint
         self.limits, self.device = below(train.pixels).to(device), device
         self.belongs = {  # to this a checkpoint belongs, and goes on with nothing else
-            "recipe": recipe._asdict(), "seed": seed, "seconds": seconds, "steps": steps,
-            "images": [len(train), train.pixels.sum(dtype=torch.int64).item()], "device": device.type,
-        }  # fmt: skip
+            "recipe": recipe._asdict(),
+            "seed": seed,
+            "seconds": seconds,
+            "steps": steps,
+            "images": [len(train), train.pixels.sum(dtype=torch.int64).item()],
+            "device": device.type,
+        }
         self.model = model_of(recipe, train, seed).to(device)
         settings = {"betas": (0.9, 0.99), "weight_decay": recipe.weight_decay, "fused": True}
         self.optimizer = torch.optim.AdamW(self.model.parameters(), recipe.lr, **settings)
@@ -182,10 +186,13 @@ class Run:
 
     def _state(self):
         return {
-            "belongs": self.belongs, "model": self.model.state_dict(), "step": self.step,
-            "optimizer": self.optimizer.state_dict(), "generator": self.generator.get_state(),
+            "belongs": self.belongs,
+            "model": self.model.state_dict(),
+            "step": self.step,
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
             "spent": self.spent,
-        }  # fmt: skip
+        }
 
     def _write(self):
         with written_whole(self.checkpoint) as file:
@@ -208,13 +215,7 @@ def splits(data, seed=0):
     """Training, validation and test images of a Data; the latter two drawn to 0 or 1 once. Three of Split."""
     order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
     train, held_out = data.train.at(order[HELD_OUT:]), data.train.at(order[:HELD_OUT])
-    return train, drawn(held_out, seed), drawn(data.test, seed)
-
-
-def drawn(split, seed):
-    """Each pixel 0 or 1 with its grey value as probability, once, Split -> Split."""
-    generator = torch.Generator().manual_seed(seed)
-    return Split(torch.bernoulli(split.x, generator=generator).mul_(255).to(torch.uint8), split.y)
+    return train, binarized(held_out, seed=seed), binarized(data.test, seed=seed)
 
 
 def report(name, run, split, samples, last=False):

@@ -10,8 +10,8 @@ from check_styles import STYLES
 from torch.nn import functional as F
 
 from vae_lessons import check, losses
-from vae_lessons.check import meter
-from vae_lessons.check.exercise import nothing
+from vae_lessons.check.engine import meter
+from vae_lessons.check.engine.exercise import nothing
 from vae_lessons.gaussian import kl_standard_normal, log_density
 
 SEEDS = range(10)
@@ -161,15 +161,15 @@ def test_a_right_answer_times_a_known_constant_is_named(name, words, constant):
         ("vae_loss", lambda x, *q: -losses.vae_loss(x, *q) / x[0].numel(),
          "the right answer divided by the number of pixels, and multiplied by -1"),
         ("elbo", lambda x, *q: losses.elbo(x, *q) / q[1].shape[1],
-         "the right answer divided by the number of latent numbers"),
+         "the right answer divided by the number of latent dimensions"),
         ("elbo", lambda x, *q: losses.elbo(x, *q) * len(x),
          "the right answer multiplied by the number of images"),
         ("kl_standard_normal", lambda *q: -kl_terms(*q).mean(1),
-         "the right answer divided by the number of latent numbers, and multiplied by -1"),
+         "the right answer divided by the number of latent dimensions, and multiplied by -1"),
         ("kl_standard_normal", lambda mu, lv: -(mu**2 + lv.exp() - lv).sum(1) / 2,
          "-1 dropped, multiplied by -1"),
         ("elbo", lambda x, logits, *q: mean_nll(x, logits) + kl_terms(*q).mean(1),
-         "mean over pixels and latent numbers, multiplied by -1"),
+         "mean over pixels and latent dimensions, multiplied by -1"),
         ("elbo", lambda x, logits, *q: -mean_nll(x, logits) - 2 * kl_standard_normal(*q),
          "mean over pixels, and KL without its 1/2"),
         ("vae_loss", lambda x, logits, mu, lv, beta=1.0: (

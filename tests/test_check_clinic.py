@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from vae_lessons import check
-from vae_lessons.check.bugs import CATALOGUE, PATIENTS, Healthy
-from vae_lessons.check.clinic import EPOCHS, LETTERS, examine
-from vae_lessons.check.verdict import Unsolved
+from vae_lessons.check.clinic import patients as trained
+from vae_lessons.check.clinic.bugs import CATALOGUE, PATIENTS, Healthy
+from vae_lessons.check.clinic.patients import EPOCHS, LETTERS, examine
+from vae_lessons.check.engine.verdict import Unsolved
 from vae_lessons.data import load
 from vae_lessons.plots import Picture
 
@@ -130,8 +131,8 @@ def _same_ward(patients):
     """Every test finds the patients of seed 0."""
     ward = check.clinic.ward()
     yield
-    check.clinic._ward.clear()
-    check.clinic._ward.update(ward)
+    trained._ward.clear()
+    trained._ward.update(ward)
 
 
 def test_the_picture_says_in_words_what_it_shows(patients):
@@ -205,7 +206,7 @@ def test_unreadable_answers_are_told(answers, said):
 
 
 def test_without_patients_it_says_so():
-    check.clinic._ward.clear()
+    trained._ward.clear()
     verdict = check.bug_clinic.judge({"A": "no KL"})
     assert verdict.status == "untouched"
     assert "clinic.train(data)" in verdict.message

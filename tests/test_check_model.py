@@ -8,7 +8,7 @@ from check_over_seeds import assert_refused_and_named, assert_right, codes
 from torch import nn
 
 from vae_lessons import check, losses
-from vae_lessons.check.verdict import Unsolved
+from vae_lessons.check.engine.verdict import Unsolved
 from vae_lessons.gaussian import kl_standard_normal
 
 NAMES = ("two_heads", "vae_loss", "generate")
@@ -195,7 +195,7 @@ def test_layers_without_a_forward_are_begun_not_untouched():
     for heads in (Begun, Promised):
         verdict = check.two_heads.judge(heads)
         assert verdict.status == "wrong"
-        assert "__init__ is written, forward is not" in verdict.message
+        assert "__init__ is written, but forward is not" in verdict.message
 
 
 def loss_with(signature):

@@ -10,7 +10,7 @@ from check_styles import STYLES
 from test_check_model import RIGHT
 
 from vae_lessons import check, estimators, gaussian, losses, measures
-from vae_lessons.check.exercise import nothing
+from vae_lessons.check.engine.exercise import nothing
 
 SEEDS = range(10)
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vae_lessons import handwriting
 from vae_lessons.data import Data, Split
+from vae_lessons.data import digits as handwriting
 from vae_lessons.train import evaluate
 
 CONVOLUTIONAL = """

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from vae_lessons import data, handwriting
-from vae_lessons.data import Data, Split, load
-from vae_lessons.handwriting import Factors
+from vae_lessons.data import Data, Split, load, loading
+from vae_lessons.data import digits as handwriting
+from vae_lessons.data.digits import Factors
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 KINDS = {"mnist": "MNIST", "fashion": "FashionMNIST"}
@@ -182,7 +182,7 @@ def cache(tmp_path_factory):
 def digits(cache):
     """The digits as they come the first time, drawn, and the second time, from the cache."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "_cache", lambda: cache)
+        patch.setattr(loading, "_cache", lambda: cache)
         first = load("digits")
         patch.setattr(handwriting, "draw", never)
         return first, load("digits")
@@ -191,9 +191,9 @@ def digits(cache):
 @pytest.fixture
 def few(monkeypatch, tmp_path):
     """A small set of digits and an empty cache, so that each test can spoil its own."""
-    monkeypatch.setattr(data, "TRAIN", 30)
-    monkeypatch.setattr(data, "TEST", 10)
-    monkeypatch.setattr(data, "_cache", lambda: tmp_path)
+    monkeypatch.setattr(loading, "TRAIN", 30)
+    monkeypatch.setattr(loading, "TEST", 10)
+    monkeypatch.setattr(loading, "_cache", lambda: tmp_path)
     return tmp_path
 
 
@@ -288,26 +288,27 @@ def test_a_damaged_cache_is_made_again(few, monkeypatch, damage):
 def test_a_cache_that_cannot_be_written_is_done_without(few, monkeypatch):
     whole = load()
     (few / "regular").write_bytes(b"a file")
-    monkeypatch.setattr(data, "_cache", lambda: few / "regular" / "below")
+    monkeypatch.setattr(loading, "_cache", lambda: few / "regular" / "below")
     assert equal(load(), whole)
     assert (few / "regular").read_bytes() == b"a file"
 
 
 def test_two_versions_of_the_package_keep_a_file_each(few, monkeypatch):
     first = load()
-    monkeypatch.setattr(data, "TEST", 11)
+    monkeypatch.setattr(loading, "TEST", 11)
     assert len(load().test) == 11
     assert len(list(few.iterdir())) == 2
     monkeypatch.setattr(handwriting, "draw", never)
     assert len(load().test) == 11
-    monkeypatch.setattr(data, "TEST", 10)
+    monkeypatch.setattr(loading, "TEST", 10)
     assert equal(load(), first)
 
 
 def test_digits_do_not_import_torchvision(digits, cache):
     code = (
-        "import pathlib, sys; from vae_lessons import data; data._cache = lambda: pathlib.Path(sys.argv[1]);"
-        "assert len(data.load('digits').test) == 2000; assert 'torch' in sys.modules;"
+        "import pathlib, sys; from vae_lessons.data import loading;"
+        "loading._cache = lambda: pathlib.Path(sys.argv[1]);"
+        "assert len(loading.load('digits').test) == 2000; assert 'torch' in sys.modules;"
         "print([name for name in sys.modules if name.startswith('torchvision')])"
     )
     command = [sys.executable, "-c", code, str(cache)]

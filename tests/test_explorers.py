@@ -16,10 +16,10 @@ from PIL import Image
 
 from vae_lessons import explorers, measures
 from vae_lessons.data import Data, Split
+from vae_lessons.data.digits import draw
 from vae_lessons.evidence import Curve
 from vae_lessons.explorers import ink, stage
 from vae_lessons.gaussian import kl_standard_normal
-from vae_lessons.handwriting import draw
 from vae_lessons.history import Scores
 from vae_lessons.model import VAE, Autoencoder
 from vae_lessons.pca import principal_components
@@ -218,6 +218,7 @@ def megabytes():
     return psutil.Process().memory_info().rss / 2**20
 
 
+@pytest.mark.slow
 def test_fifty_runs_of_a_cell_leave_the_kernel_as_large_as_it_was(cell, make):
     def run(name):
         cell.run += 1
@@ -233,6 +234,7 @@ def test_fifty_runs_of_a_cell_leave_the_kernel_as_large_as_it_was(cell, make):
         assert megabytes() - before < 20, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"training"}))
 def test_many_moves_leave_the_kernel_as_large_as_it_was(name, make):
     moves, growth = (1000, 20) if name in ("latent", "gaussian") else (250, 10)  # MB

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vae_lessons import handwriting
 from vae_lessons.data import Data, Split
+from vae_lessons.data import digits as handwriting
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import fit_speed as bench

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae_lessons import handwriting
+from vae_lessons.data import digits as handwriting
 from vae_lessons.measures import slant
 
 N = 4000

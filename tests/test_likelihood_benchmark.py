@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from vae_lessons import handwriting
 from vae_lessons.data import Split
+from vae_lessons.data import digits as handwriting
 from vae_lessons.likelihood import evaluate_importance
 from vae_lessons.train import evaluate
 
@@ -26,7 +26,7 @@ def train():
 
 
 def test_a_centred_encoder_sees_the_image_less_the_mean_image(train):
-    x = bench.drawn(train, 0).x[:20]
+    x = bench.binarized(train).x[:20]
     centred, plain = (bench.model_of(SMALL._replace(centred=yes), train, 0) for yes in (True, False))
     torch.testing.assert_close(centred.code(x), plain.code(x - train.mean()))
     assert not torch.allclose(centred.code(x), plain.code(x))
@@ -103,7 +103,7 @@ def test_training_by_the_clock_ends_with_the_clock_and_learns(train, monkeypatch
     clock = itertools.count()  # each look at it is a second later, however fast the machine
     monkeypatch.setattr(bench.time, "perf_counter", lambda: float(next(clock)))
     run = bench.Run(SMALL, train, 0, CPU, seconds=300)
-    held_out = bench.drawn(train, 0)
+    held_out = bench.binarized(train)
     before = evaluate(run.model, held_out).elbo
     run.go()
     assert run.spent == 300

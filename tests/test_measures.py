@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from vae_lessons import handwriting, measures
+from vae_lessons import measures
 from vae_lessons.data import Data, Split
+from vae_lessons.data import digits as handwriting
 from vae_lessons.measures import nearest
 from vae_lessons.model import VAE, Autoencoder
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from vae_lessons import handwriting, settings
+from vae_lessons import settings
 from vae_lessons.data import Split, load
+from vae_lessons.data import digits as handwriting
 from vae_lessons.estimators import reparameterized_gradient, score_function_gradient
 from vae_lessons.evidence import Curve, LinearGaussian, measure
 from vae_lessons.gaussian import sample_cloud
@@ -89,11 +90,11 @@ def name_of(setting):
 
 @pytest.fixture(autouse=True)
 def _cache_of_its_own(monkeypatch, tmp_path_factory):
-    from vae_lessons import data
+    from vae_lessons.data import loading
 
-    monkeypatch.setattr(data, "TRAIN", 30)
-    monkeypatch.setattr(data, "TEST", 10)
-    monkeypatch.setattr(data, "_cache", lambda: tmp_path_factory.getbasetemp() / "settings")
+    monkeypatch.setattr(loading, "TRAIN", 30)
+    monkeypatch.setattr(loading, "TEST", 10)
+    monkeypatch.setattr(loading, "_cache", lambda: tmp_path_factory.getbasetemp() / "settings")
 
 
 @pytest.mark.parametrize("setting", WHOLE)

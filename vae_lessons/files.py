@@ -11,7 +11,7 @@ def folder_made(path):
     """A folder that is there, with those above it, made where they were missing.
 
     If what is done in it fails, those that were made for it and are empty go again.
-    Raises OSError where it cannot be made.
+    Raises OSError if it cannot be made.
     """
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
@@ -30,7 +30,7 @@ def written_whole(path):
 
     A reader, or a writer in another process, sees the old file or the new one, never half of one.
     A link at `path` stays, and the file that it points to is replaced.
-    Raises OSError where the folder cannot be made or written; then nothing is left behind.
+    Raises OSError if the folder cannot be made or written; then nothing is left behind.
     """
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

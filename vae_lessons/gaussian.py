@@ -112,7 +112,7 @@ def kl_full(mean_q, covariance_q, mean_p, covariance_p):
 
 
 def _cholesky(mean, covariance, of=""):
-    """The lower triangle A with A A^T = covariance, once mean and covariance are what they should be."""
+    """The lower triangle A with A A^T = covariance, after validating mean and covariance."""
     mean_name, name = f"mean{of}", f"covariance{of}"
     if mean.ndim != 1 or len(mean) == 0 or covariance.shape != (len(mean), len(mean)):
         shapes = f"{tuple(mean.shape)} and {tuple(covariance.shape)}"

@@ -118,9 +118,16 @@ def free_bits_kl(mu, log_var, floor):
 
 
 def beta_implied(
-    *, pixels, latent, reconstruction="bernoulli", over_pixels="sum", over_latent="sum",
-    weight=1.0, kl_weight=1.0, sigma=1.0,
-):  # fmt: skip
+    *,
+    pixels,
+    latent,
+    reconstruction="bernoulli",
+    over_pixels="sum",
+    over_latent="sum",
+    weight=1.0,
+    kl_weight=1.0,
+    sigma=1.0,
+):
     """What multiplies the summed KL once the reconstruction is -log p(x|z) per image, -> float.
 
     loss = weight * r * nll + kl_weight * k * kl + constant,  beta = kl_weight * k / (weight * r)
@@ -130,7 +137,7 @@ def beta_implied(
     r = sigma^2, where `sigma` is that of the Gaussian it is read as, 1 unless you know better.
     `over_pixels` "mean" divides r by `pixels`, `over_latent` "mean" divides k by `latent`. Both terms
     are means over the batch; if just one is a sum over B images, multiply its weight by B. Raises
-    ValueError on a setting that cannot be. (Higgins et al. 2017, section 3; Rybkin et al. 2021)
+    ValueError if a setting is invalid. (Higgins et al. 2017, section 3; Rybkin et al. 2021)
     """
     weight, sigma = positive_number("weight", weight), positive_number("sigma", sigma)
     kl_weight = number_at_least("kl_weight", kl_weight)

@@ -82,9 +82,14 @@ def progress_bar(steps, progress=True):
 
     watched = sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")
     return tqdm(
-        total=steps, file=sys.stdout, leave=False, ncols=80, mininterval=0.2, unit="step",
+        total=steps,
+        file=sys.stdout,
+        leave=False,
+        ncols=80,
+        mininterval=0.2,
+        unit="step",
         disable=not (progress and watched),
-    )  # fmt: skip
+    )
 
 
 def describe():

@@ -47,6 +47,13 @@ def tensor(name, value):
     raise TypeError(f"{name} must be a tensor, not {came}{how}.")
 
 
+def finite_tensor(name, value):
+    """A tensor as it is. Raises TypeError on anything else, ValueError if it holds NaN or infinity."""
+    if not tensor(name, value).isfinite().all():
+        raise ValueError(f"{name} must be finite numbers, but some are NaN or infinite.")
+    return value
+
+
 def plain(value):
     """The Python number in one of NumPy's, or in an array or tensor of one; all else as it is."""
     try:

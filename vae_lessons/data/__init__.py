@@ -1,0 +1,8 @@
+"""A name or one's own tensors -> images, labels and factors."""
+
+from vae_lessons.data.binary import binarized
+from vae_lessons.data.digits import Factors
+from vae_lessons.data.loading import load
+from vae_lessons.data.splits import Batch, Data, Split
+
+__all__ = ["Batch", "Data", "Factors", "Split", "binarized", "load"]
