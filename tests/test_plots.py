@@ -92,6 +92,18 @@ MADE = {
     "drawn_functions": lambda: plots.drawn_functions(
         STEPS, X[0, 0, :20, :6], STEPS[:3], STEPS[:3], caption="Twelve functions and a band."
     ),
+    "rate_distortion": lambda: plots.rate_distortion(
+        {0: (9, 140), 1: (5, 144), 784: (0, 200)}, caption="Three points with strokes."
+    ),
+    "stacked_bars": lambda: plots.stacked_bars(
+        {"a": (3, 1), "b": (2, torch.tensor(-0.0))}, ("one", "two"), caption="Two bars."
+    ),
+    "by_rank": lambda: plots.by_rank({"a": X[0, 0, 0], "b": [3, 1]}, 0.5, "y", caption="Two falling lines."),
+    "training_lines": lambda: plots.training_lines({"a": [3, 2, 1], "b": [1]}, "y", caption="Two runs."),
+    "dots_on_log_axis": lambda: plots.dots_on_log_axis({"a": 0.5, "b": 6144}, 1, "x", caption="Two dots."),
+    "curve_with_mark": lambda: plots.curve_with_mark(
+        [1, 2, 3], torch.ones(3), 2, "mark", "x", "y", caption="A flat line with a mark."
+    ),
 }
 
 

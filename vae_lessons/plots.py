@@ -796,3 +796,79 @@ def walk_of_pictures(groups, caption=""):
         pace.set(xlabel="step", ylim=(0, None))
     made[1, 0].set_ylabel("change of picture,\nin medians")
     return Picture(figure, caption)
+
+
+def rate_distortion(points, caption=""):
+    """The curve of {beta: (rate, distortion)}, with a stroke of slope -beta at each point -> Picture."""
+    figure, ax = axes(size=(6.2, 4))
+    rates, distortions = zip(*points.values(), strict=True)
+    ax.plot(rates, distortions, ":", color=INK)
+    for beta, (rate, distortion) in points.items():
+        ax.plot(rate, distortion, "o", color=COLOURS[0])
+        ax.annotate(f"β = {beta}", (rate, distortion), (6, 5), textcoords="offset points")
+        run = np.array([-1, 1]) / (1 / 4 + beta / 9)  # strokes that look about equally long
+        ax.plot(rate + run, distortion - beta * run, color=COLOURS[6])
+    ax.set(xlabel="rate: KL (nats per image)", ylabel="distortion: nll (nats per image)")
+    return Picture(figure, caption)
+
+
+def stacked_bars(bars, parts, xlabel="", ylabel="nats per image", caption=""):
+    """Bars {name: (part, ...)} in as many pieces as `parts` has names, each with its number -> Picture."""
+    figure, ax = axes(size=(6.2, 3.2))
+    names, below = list(map(str, bars)), np.zeros(len(bars))
+    for values, part, colour in zip(zip(*bars.values(), strict=True), parts, (0, 6, 4), strict=False):
+        ax.bar(names, values, bottom=below, color=COLOURS[colour], label=part, width=0.6)
+        below += np.maximum(values, 0)
+    for i, top in enumerate(below):
+        ax.text(i, top, f"{top:.1f}", ha="center", va="bottom")
+    ax.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, 1.1 * below.max()))
+    ax.legend(frameon=False)
+    return Picture(figure, caption)
+
+
+def by_rank(lines, level, ylabel, log=False, caption=""):
+    """Values of latent dimensions, largest first, {name: (L,)}, and a dotted level -> Picture."""
+    figure, ax = axes(size=(6, 3.4))
+    for i, (name, values) in enumerate(lines.items()):
+        style = dict(marker="os^v"[i % 4], color=COLOURS[(0, 6, 4, 9)[i % 4]], label=name)
+        ax.plot(range(1, len(values) + 1), np.sort(array(values))[::-1], **style)
+    ax.axhline(level, color=INK, ls=":")
+    ax.set(xlabel="latent dimension, by rank", ylabel=ylabel, yscale="log" if log else "linear")
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return Picture(figure, caption)
+
+
+def training_lines(lines, ylabel, caption=""):
+    """A quantity after each epoch, {name: (E,)}, the runs of any length -> Picture."""
+    figure, ax = axes(size=(6, 3.2))
+    for i, (name, values) in enumerate(lines.items()):
+        style = dict(marker="os^v"[i % 4], ms=4, color=COLOURS[(0, 6, 4, 9)[i % 4]], label=name)
+        ax.plot(range(1, len(values) + 1), array(values), **style)
+    ax.set(xlabel="epoch", ylabel=ylabel)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend(frameon=False)
+    return Picture(figure, caption)
+
+
+def dots_on_log_axis(values, mark, xlabel, caption=""):
+    """One dot for each {name: number}, on a logarithmic axis with a dotted line at `mark` -> Picture."""
+    figure, ax = axes(size=(6, 0.36 * len(values) + 0.8))
+    names, numbers = list(values), list(values.values())
+    ax.axvline(mark, color=INK, ls=":")
+    ax.plot(numbers, range(len(names)), "o", color=COLOURS[6])
+    for i, number in enumerate(numbers):
+        words = f"{number:,.2f}" if number < 100 else f"{number:,.0f}"
+        ax.annotate(words, (number, i), (7, -4), textcoords="offset points", path_effects=HALO)
+    ax.set(xscale="log", xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
+    ax.set_yticks(range(len(names)), names)
+    return Picture(figure, caption)
+
+
+def curve_with_mark(x, y, mark, label, xlabel, ylabel, caption=""):
+    """One line, y against x, (N,), (N,), and a named vertical line where x is `mark` -> Picture."""
+    figure, ax = axes(size=(5.4, 3.0))
+    ax.plot(array(x), array(y), color=COLOURS[0])
+    ax.axvline(mark, color=COLOURS[6], ls="--", label=label)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.legend(frameon=False)
+    return Picture(figure, caption)
