@@ -14,8 +14,12 @@ from vae_lessons.model import VAE
 from vae_lessons.train import fit
 
 BASE = {"N": 6_000, "L": 2, "batch": 256, "hidden": 512}
-SIZES = {"N": (1_500, 3_000, 6_000, 12_000), "L": (2, 8, 32, 128), "batch": (32, 64, 128, 256, 512, 1024),
-         "hidden": (64, 128, 256, 512, 1024)}  # fmt: skip
+SIZES = {
+    "N": (1_500, 3_000, 6_000, 12_000),
+    "L": (2, 8, 32, 128),
+    "batch": (32, 64, 128, 256, 512, 1024),
+    "hidden": (64, 128, 256, 512, 1024),
+}
 
 
 def epoch(data, N, L, batch, hidden):

@@ -127,9 +127,13 @@ class Run:
         self.recipe, self.seconds, self.steps, self.checkpoint = recipe, seconds, steps, checkpoint
         self.limits, self.device = below(train.pixels).to(device), device
         self.belongs = {  # to this a checkpoint belongs, and goes on with nothing else
-            "recipe": recipe._asdict(), "seed": seed, "seconds": seconds, "steps": steps,
-            "images": [len(train), train.pixels.sum(dtype=torch.int64).item()], "device": device.type,
-        }  # fmt: skip
+            "recipe": recipe._asdict(),
+            "seed": seed,
+            "seconds": seconds,
+            "steps": steps,
+            "images": [len(train), train.pixels.sum(dtype=torch.int64).item()],
+            "device": device.type,
+        }
         self.model = model_of(recipe, train, seed).to(device)
         settings = {"betas": (0.9, 0.99), "weight_decay": recipe.weight_decay, "fused": True}
         self.optimizer = torch.optim.AdamW(self.model.parameters(), recipe.lr, **settings)
@@ -182,10 +186,13 @@ class Run:
 
     def _state(self):
         return {
-            "belongs": self.belongs, "model": self.model.state_dict(), "step": self.step,
-            "optimizer": self.optimizer.state_dict(), "generator": self.generator.get_state(),
+            "belongs": self.belongs,
+            "model": self.model.state_dict(),
+            "step": self.step,
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
             "spent": self.spent,
-        }  # fmt: skip
+        }
 
     def _write(self):
         with written_whole(self.checkpoint) as file:

@@ -169,9 +169,13 @@ def pythae_trainer(split, batch):
     config = VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT, reconstruction_loss="bce")
     folder = tempfile.TemporaryDirectory()
     settings = BaseTrainerConfig(
-        output_dir=folder.name, num_epochs=1, learning_rate=1e-3, no_cuda=True,
-        per_device_train_batch_size=batch, per_device_eval_batch_size=batch,
-    )  # fmt: skip
+        output_dir=folder.name,
+        num_epochs=1,
+        learning_rate=1e-3,
+        no_cuda=True,
+        per_device_train_batch_size=batch,
+        per_device_eval_batch_size=batch,
+    )
     dataset = BaseDataset(split.x, split.y)
     trainer = BaseTrainer(PythaeVAE(config, Encoder(own), Decoder(own)), dataset, None, settings)
 

@@ -54,17 +54,33 @@ class Lab:
         settings.parent.mkdir(parents=True)
         settings.write_text('{"windowingMode": "none"}')  # all cells are on the page, seen or not
         environment = {
-            **os.environ, "HOME": str(home), "XDG_CACHE_HOME": cache, "JUPYTER_CONFIG_DIR": f"{home}/config",
-            "JUPYTER_DATA_DIR": f"{home}/data", "JUPYTER_RUNTIME_DIR": f"{home}/runtime",
+            **os.environ,
+            "HOME": str(home),
+            "XDG_CACHE_HOME": cache,
+            "JUPYTER_CONFIG_DIR": f"{home}/config",
+            "JUPYTER_DATA_DIR": f"{home}/data",
+            "JUPYTER_RUNTIME_DIR": f"{home}/runtime",
             "JUPYTERLAB_SETTINGS_DIR": f"{home}/settings",
-        }  # fmt: skip
+        }
         port = self.base.rsplit(":", 1)[1]
         self.log = open(self.folder / "log", "w")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", "--ip=127.0.0.1",
-             f"--port={port}", f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.root}"],
-            cwd=Path(__file__).parents[1], env=environment, stdout=self.log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--allow-root",
+                "--no-browser",
+                "--ip=127.0.0.1",
+                f"--port={port}",
+                f"--IdentityProvider.token={self.token}",
+                f"--ServerApp.root_dir={self.root}",
+            ],
+            cwd=Path(__file__).parents[1],
+            env=environment,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
         self._wait(lambda: self.api("") is not None, 90, "JupyterLab did not start")
         return self
 

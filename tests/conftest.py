@@ -1,4 +1,4 @@
-"""Slow tests run, and those that count or time do so in full, where VAE_LESSONS_SLOW=1 is set.
+"""Slow tests run where VAE_LESSONS_SLOW=1 is set.
 
 What a test has measured, `record_property("measured", words)`, stands below the results.
 """
@@ -8,12 +8,6 @@ import os
 import pytest
 
 SLOW = os.environ.get("VAE_LESSONS_SLOW") == "1"
-
-
-@pytest.fixture(scope="session")
-def slow():
-    """Whether there is time for the full measure, bool."""
-    return SLOW
 
 
 def pytest_collection_modifyitems(items):

@@ -1,4 +1,4 @@
-"""Every lesson's explorers in JupyterLab and a real browser: they move, quickly, without errors or leaks.
+"""Every lesson in JupyterLab and a real browser: equations are drawn, explorers move, nothing leaks or fails.
 
 It skips where Chromium or playwright is missing. VAE_LESSONS_NOTEBOOKS may name another folder of notebooks.
 """
@@ -17,16 +17,16 @@ pytest.importorskip("playwright", reason="playwright is not installed, so no bro
 psutil = pytest.importorskip("psutil", reason="psutil is not installed, so no memory is measured")
 import browser  # noqa: E402  (it needs both)
 
-pytestmark = pytest.mark.skipif(
-    browser.chromium() is None, reason="Chromium is missing: no browser opens the lessons"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        browser.chromium() is None, reason="Chromium is missing: no browser opens the lessons"
+    ),
+]
 
 NOTEBOOKS = Path(os.environ.get("VAE_LESSONS_NOTEBOOKS", Path(__file__).parents[1] / "notebooks"))
 SHOTS = os.environ.get("VAE_LESSONS_SHOTS")  # a folder for a screenshot of each explorer
-PATHS = sorted(NOTEBOOKS.glob("0*.ipynb"))
-DECODED, FIGURE = 60, 150  # ms from a control's move to the new picture, median, on a quiet machine
-LIMIT = {"latent": DECODED, "components": DECODED, "hole_finder": DECODED}
-BESIDE = 3  # times the limit: what is allowed where other work may run on the machine, as in CI
+PATHS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 MOVES, GROWTH = 1_000, 20  # moves, and MB that the kernel may grow by in them
 
 # In the page: what an explorer shows.
@@ -167,26 +167,6 @@ def train_and_stop(page, root):
     assert "interrupted" in root.locator("img").get_attribute("alt")
 
 
-class Clock:
-    """How much of the machine's time others than this test have used since it was made."""
-
-    def __init__(self):
-        self.start = time.time(), self._busy(), self._own()
-
-    def _busy(self):
-        times = psutil.cpu_times()
-        return sum(times) - times.idle - getattr(times, "iowait", 0)
-
-    def _own(self):
-        me = psutil.Process()
-        return sum(sum(p.cpu_times()[:2]) for p in (me, *me.children(recursive=True)))
-
-    def others(self):
-        """The share of one processor, 0 on a quiet machine."""
-        then, busy, own = self.start
-        return max(0.0, (self._busy() - busy - self._own() + own) / (time.time() - then))
-
-
 def latencies(root, name):
     """ms from a key to the new picture, 48 times, shared out over the sliders."""
     if name == "hole_finder":
@@ -199,30 +179,18 @@ def latencies(root, name):
     return [time for times in each for time in times]
 
 
-def best_latencies(root, name, limit, tries=3):
-    """The quickest of measurements, up to three if they miss the limit, and how busy others were."""
-    measured = []
-    while len(measured) < tries:
-        clock = Clock()
-        measured.append((latencies(root, name), clock.others()))
-        if statistics.median(measured[-1][0]) < limit:
-            break
-    return min(measured, key=lambda pair: statistics.median(pair[0]))
-
-
 def errors_on(page):
     return page.locator(
         "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
     ).all_inner_texts()
 
 
-def test_every_explorer_moves_quickly_and_without_an_error(lesson, lab, record_property, slow):
+def test_every_explorer_moves_without_an_error(lesson, lab, record_property):
     page, path, complaints = lesson
     wanted = calls(path)
     assert wanted, f"{path.stem} has no explorer."
     roots = page.locator(".vae-explorer").all()
     assert [name_of(root) for root in roots] == wanted
-    table = []
     for i, (root, name) in enumerate(zip(roots, wanted, strict=True)):
         root.scroll_into_view_if_needed()
         page.wait_for_timeout(1200)
@@ -232,18 +200,13 @@ def test_every_explorer_moves_quickly_and_without_an_error(lesson, lab, record_p
         if name == "training":
             train_and_stop(page, root)
         else:
-            limit = LIMIT.get(name, FIGURE) * (1 if slow else BESIDE)
-            table.append((name, limit, *best_latencies(root, name, limit)))
+            times = latencies(root, name)
+            said = f"{name:18s} median {statistics.median(times):4.0f} ms, slowest {max(times):4.0f}"
+            record_property("measured", f"{path.stem[:2]} {said}, of {len(times)}")
             for act in (move_sliders, drag_handles, type_numbers, press_buttons):
                 act(page, root)
         if SHOTS:
             root.screenshot(path=f"{SHOTS}/{path.stem[:2]}_{i}_{name}_after.png")
-    for name, _, times, others in table:
-        middle, aim = statistics.median(times), LIMIT.get(name, FIGURE)
-        said = f"{name:18s} median {middle:4.0f} ms, slowest {max(times):4.0f}, of {len(times)}"
-        record_property("measured", f"{path.stem[:2]} {said}, aim {aim}; others used {others:.1f} processors")
-    for name, limit, times, _ in table:
-        assert statistics.median(times) < limit, name
     assert errors_on(page) == []
     assert complaints == []
 

@@ -218,6 +218,7 @@ def megabytes():
     return psutil.Process().memory_info().rss / 2**20
 
 
+@pytest.mark.slow
 def test_fifty_runs_of_a_cell_leave_the_kernel_as_large_as_it_was(cell, make):
     def run(name):
         cell.run += 1
@@ -233,6 +234,7 @@ def test_fifty_runs_of_a_cell_leave_the_kernel_as_large_as_it_was(cell, make):
         assert megabytes() - before < 20, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"training"}))
 def test_many_moves_leave_the_kernel_as_large_as_it_was(name, make):
     moves, growth = (1000, 20) if name in ("latent", "gaussian") else (250, 10)  # MB

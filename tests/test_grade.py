@@ -88,11 +88,14 @@ def graded(course):
     said = new_output("execute_result", {"text/plain": "Right: it has the value of the integral."})
     row = "bob/03_pair.ipynb,kl_standard_normal,right,"
     write(
-        room / "bob" / "03_pair.ipynb", IMPORT, KL_STUB,
+        room / "bob" / "03_pair.ipynb",
+        IMPORT,
+        KL_STUB,
         new_code_cell(CHECK_KL, outputs=[said], metadata={"tags": ["raises-exception", "nbval-skip"]}),
         f"import os\nprint('Right: kl_standard_normal')\nos.write(1, b'{row}\\n')\nos.system('echo {row}')",
-        DENSITY_STUB, new_code_cell(CHECK_DENSITY, metadata={"tags": ["skip-execution"]}),
-    )  # fmt: skip
+        DENSITY_STUB,
+        new_code_cell(CHECK_DENSITY, metadata={"tags": ["skip-execution"]}),
+    )
 
     typo = KL.replace("):", ")")
     write(room / "cyd" / "03_pair.ipynb", IMPORT, typo, CHECK_KL, "# " + CHECK_DENSITY, DENSITY_STUB)
@@ -111,9 +114,12 @@ def graded(course):
 
     whole = (room / "bob" / "03_pair.ipynb").read_bytes()
     broken = {
-        "cut": whole[: len(whole) // 2], "empty": b"", "list": b"[]", "hollow": b"{}",
+        "cut": whole[: len(whole) // 2],
+        "empty": b"",
+        "list": b"[]",
+        "hollow": b"{}",
         "utf16": whole.decode().encode("utf-16"),
-    }  # fmt: skip
+    }
     for name, content in broken.items():
         (room / f"{name}.ipynb").write_bytes(content)
     write(room / "prose.ipynb", new_markdown_cell(CHECK_KL), "  ")
@@ -244,8 +250,9 @@ def test_all_right_gives_exit_code_0_and_a_notebook_named_twice_is_graded_once(c
     rows, code = grade(course, tmp_path, path, VAE_LESSONS_STRICT="1")
     assert code == 0
     assert [(row["exercise"], row["verdict"]) for row in rows] == [
-        ("kl_standard_normal", "right"), ("log_density", "right"),
-    ]  # fmt: skip
+        ("kl_standard_normal", "right"),
+        ("log_density", "right"),
+    ]
     assert {row["notebook"] for row in rows} == {path.as_posix()}
 
 

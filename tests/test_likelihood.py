@@ -153,10 +153,13 @@ print(int(status["VmHWM"].split()[0]) / 1024)  # ru_maxrss would count the proce
 def test_it_takes_less_than_a_gigabyte_whatever_the_samples():
     """The pictures of 400 samples of 64 images at once are 80 MB, and their nll takes several of those."""
     few, many = (
-        float(subprocess.run([sys.executable, "-c", PEAK, images, samples],
-                             capture_output=True, text=True, check=True).stdout)
+        float(
+            subprocess.run(
+                [sys.executable, "-c", PEAK, images, samples], capture_output=True, text=True, check=True
+            ).stdout
+        )
         for images, samples in (("64", "64"), ("64", "400"))
-    )  # fmt: skip
+    )
     assert few < 1000
     assert many < 1.15 * few  # megabytes: what runs on is memory that the samples share
 

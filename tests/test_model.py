@@ -65,9 +65,13 @@ def test_shapes(kind, batch, latent, hidden, shape):
 def test_the_default_is_what_the_lessons_say():
     model = VAE()
     assert model.settings == {
-        "latent": 2, "hidden": (512, 512), "likelihood": "bernoulli", "sigma": 1.0,
-        "shape": (1, 28, 28), "seed": 0,
-    }  # fmt: skip
+        "latent": 2,
+        "hidden": (512, 512),
+        "likelihood": "bernoulli",
+        "sigma": 1.0,
+        "shape": (1, 28, 28),
+        "seed": 0,
+    }
 
 
 def test_layers_start_as_in_he_et_al():

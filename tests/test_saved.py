@@ -259,10 +259,14 @@ def test_what_others_saved_with_torch_is_refused(content, tmp_path):
 def content_of(model, **changed):
     """What save_model writes of a model, with some of it changed."""
     return {
-        "format": "vae_lessons model", "version": 2, "kind": type(model).__name__,
-        "settings": model.settings, "layers": saved_models._layers(model), "state": model.state_dict(),
+        "format": "vae_lessons model",
+        "version": 2,
+        "kind": type(model).__name__,
+        "settings": model.settings,
+        "layers": saved_models._layers(model),
+        "state": model.state_dict(),
         **changed,
-    }  # fmt: skip
+    }
 
 
 def test_what_save_model_writes_is_known_to_these_tests(tmp_path):

@@ -587,16 +587,41 @@ def test_in_a_notebook_there_is_a_bar(data, monkeypatch):
 # ---------------------------------------------------------------------------------------- bad input
 
 BAD_SETTINGS = {
-    **{f"{name}={value!r}": ({name: value}, f"{name} must be") for name, value in (
-        ("epochs", 0), ("epochs", -1), ("epochs", 1.5), ("epochs", "3"), ("epochs", None), ("epochs", True),
-        ("batch", 0), ("batch", -1), ("batch", 2.5), ("batch", None),
-        ("beta", -1), ("beta", math.nan), ("beta", math.inf), ("beta", "big"), ("beta", None),
-        ("lr", 0), ("lr", -1e-3), ("lr", math.nan), ("lr", math.inf), ("lr", "low"), ("lr", None),
-        ("precision", "half"), ("precision", 16), ("precision", None),
-        ("seed", -1), ("seed", 0.5), ("seed", "first"),
-        ("device", "gpu"), ("device", 3.5),
-    )},
-}  # fmt: skip
+    **{
+        f"{name}={value!r}": ({name: value}, f"{name} must be")
+        for name, value in (
+            ("epochs", 0),
+            ("epochs", -1),
+            ("epochs", 1.5),
+            ("epochs", "3"),
+            ("epochs", None),
+            ("epochs", True),
+            ("batch", 0),
+            ("batch", -1),
+            ("batch", 2.5),
+            ("batch", None),
+            ("beta", -1),
+            ("beta", math.nan),
+            ("beta", math.inf),
+            ("beta", "big"),
+            ("beta", None),
+            ("lr", 0),
+            ("lr", -1e-3),
+            ("lr", math.nan),
+            ("lr", math.inf),
+            ("lr", "low"),
+            ("lr", None),
+            ("precision", "half"),
+            ("precision", 16),
+            ("precision", None),
+            ("seed", -1),
+            ("seed", 0.5),
+            ("seed", "first"),
+            ("device", "gpu"),
+            ("device", 3.5),
+        )
+    },
+}
 
 
 @pytest.mark.parametrize(("settings", "message"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)

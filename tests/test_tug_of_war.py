@@ -30,18 +30,39 @@ def seeded(seed=0):
 
 # What public code writes, and the beta that was measured on it.
 PUBLIC = {
-    "ARENA": (dict(pixels=784, latent=5, reconstruction="squared error", over_pixels="mean",
-                   over_latent="mean", kl_weight=0.1), 7.84),
+    "ARENA": (
+        dict(
+            pixels=784,
+            latent=5,
+            reconstruction="squared error",
+            over_pixels="mean",
+            over_latent="mean",
+            kl_weight=0.1,
+        ),
+        7.84,
+    ),
     "Generative Deep Learning": (dict(pixels=1024, latent=2, over_pixels="mean", weight=500), 2.05),
     "pytorch/examples": (dict(pixels=784, latent=20), 1.00),
-    "handson-ml3": (dict(pixels=784, latent=10, reconstruction="squared error", over_pixels="mean",
-                         kl_weight=1 / 784), 0.50),
+    "handson-ml3": (
+        dict(pixels=784, latent=10, reconstruction="squared error", over_pixels="mean", kl_weight=1 / 784),
+        0.50,
+    ),
     "fastai": (dict(pixels=784, latent=200, over_pixels="mean", over_latent="mean"), 3.92),
-    "PyTorch-VAE, training": (dict(pixels=3 * 64 * 64, latent=128, reconstruction="squared error",
-                                   over_pixels="mean", kl_weight=0.00025), 1.54),
-    "PyTorch-VAE, validation": (dict(pixels=3 * 64 * 64, latent=128, reconstruction="squared error",
-                                     over_pixels="mean"), 6144),
-}  # fmt: skip
+    "PyTorch-VAE, training": (
+        dict(
+            pixels=3 * 64 * 64,
+            latent=128,
+            reconstruction="squared error",
+            over_pixels="mean",
+            kl_weight=0.00025,
+        ),
+        1.54,
+    ),
+    "PyTorch-VAE, validation": (
+        dict(pixels=3 * 64 * 64, latent=128, reconstruction="squared error", over_pixels="mean"),
+        6144,
+    ),
+}
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -99,12 +120,18 @@ def convention_loss(x, out, settings):
 
 CONVENTIONS = [
     dict(reconstruction=kind, over_pixels=pixels, over_latent=latent, weight=weight, kl_weight=kl, **read)
-    for kind, read in [("bernoulli", {}), ("gaussian", {}), ("squared error", {}), ("half squared error", {}),
-                       ("squared error", {"sigma": 0.2}), ("half squared error", {"sigma": 3.0})]
+    for kind, read in [
+        ("bernoulli", {}),
+        ("gaussian", {}),
+        ("squared error", {}),
+        ("half squared error", {}),
+        ("squared error", {"sigma": 0.2}),
+        ("half squared error", {"sigma": 3.0}),
+    ]
     for pixels in ("sum", "mean")
     for latent in ("sum", "mean")
     for weight, kl in [(1.0, 1.0), (500.0, 0.1), (1.0, 0.0)]
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("settings", CONVENTIONS, ids=lambda s: "-".join(map(str, s.values())))
@@ -262,9 +289,14 @@ def test_warm_up_is_the_loop_that_one_writes_by_hand(data):
     generator, steps = seeded(4), epochs * math.ceil(500 / batch)
     adam = torch.optim.Adam(hand.parameters(), 4e-3, betas=(0.9, 0.99))
     cycle = torch.optim.lr_scheduler.OneCycleLR(
-        adam, 4e-3, total_steps=steps, pct_start=0.1, div_factor=5, anneal_strategy="linear",
+        adam,
+        4e-3,
+        total_steps=steps,
+        pct_start=0.1,
+        div_factor=5,
+        anneal_strategy="linear",
         cycle_momentum=False,
-    )  # fmt: skip
+    )
     step = 0
     for _ in range(epochs):
         for index in torch.randperm(500, generator=generator).split(batch):

@@ -17,9 +17,11 @@ def main(words=None):
         about = command.__doc__
         name = command.__name__.split(".")[-1]
         one = commands.add_parser(
-            name, help=about.splitlines()[0], description=about,
+            name,
+            help=about.splitlines()[0],
+            description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+        )
         command.arguments(one)
         one.set_defaults(main=command.main, parser=one)
     given = parser.parse_args(words)

@@ -13,9 +13,17 @@ from PIL import Image, ImageChops
 
 # Ten classes that colour-blind readers can tell apart: the "muted" scheme of Tol 2021, and a grey.
 COLOURS = (
-    "#332288", "#ddcc77", "#882255", "#88ccee", "#aa4499",
-    "#999933", "#cc6677", "#44aa99", "#8c8c8c", "#117733",
-)  # fmt: skip
+    "#332288",
+    "#ddcc77",
+    "#882255",
+    "#88ccee",
+    "#aa4499",
+    "#999933",
+    "#cc6677",
+    "#44aa99",
+    "#8c8c8c",
+    "#117733",
+)
 INK, FAINT = "#222222", "#b8b8b8"
 HALO = [withStroke(linewidth=3, foreground="white")]  # around words that lie over dots
 DPI = 90
@@ -239,8 +247,17 @@ def label_classes(ax, z, y):
     """Write each class's name at the median of its codes."""
     for c in np.unique(y):
         at = np.median(z[y == c], axis=0)
-        ax.text(*at, str(c), color=INK, fontsize=13, weight="bold", ha="center", va="center",
-                path_effects=HALO, clip_on=True)  # fmt: skip
+        ax.text(
+            *at,
+            str(c),
+            color=INK,
+            fontsize=13,
+            weight="bold",
+            ha="center",
+            va="center",
+            path_effects=HALO,
+            clip_on=True,
+        )
 
 
 def _make_room(ax, share=0.055):

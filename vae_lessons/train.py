@@ -20,15 +20,31 @@ def one_cycle(optimizer, steps):
     """
     peaks = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, peaks, pct_start=0.1, div_factor=5, anneal_strategy="linear", cycle_momentum=False,
+        optimizer,
+        peaks,
+        pct_start=0.1,
+        div_factor=5,
+        anneal_strategy="linear",
+        cycle_momentum=False,
         total_steps=max(steps, 11),  # it divides by zero where the rise is a single step
-    )  # fmt: skip
+    )
 
 
 def fit(
-    model, data, epochs=15, beta=1.0, objective=negative_elbo, optimizer=None, batch=256, lr=4e-3,
-    device="auto", seed=None, precision="float32", progress=True, watch=None,
-):  # fmt: skip
+    model,
+    data,
+    epochs=15,
+    beta=1.0,
+    objective=negative_elbo,
+    optimizer=None,
+    batch=256,
+    lr=4e-3,
+    device="auto",
+    seed=None,
+    precision="float32",
+    progress=True,
+    watch=None,
+):
     """Train a model by the mean of nll + beta * kl -> History. The model ends up on the device.
 
     `objective(model, batch, generator)` gives the two terms of each image, Terms of (B,): `negative_elbo`,

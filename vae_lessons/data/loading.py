@@ -28,7 +28,7 @@ def load(name=None, train=None, test=None, device="cpu", folder=None):
     "mnist" (LeCun et al. 1998) and "fashion" (Xiao et al. 2017) are read by torchvision from
     `folder`, or the variable VAE_LESSONS_DATA_DIR, or the user's cache folder, and downloaded to
     there once where they are missing. `train` and `test` choose so many images at random, always the same.
-    Raises ValueError on an unknown name or count, RuntimeError where the images cannot be had.
+    Raises ValueError on an unknown name or count, RuntimeError if the images cannot be read or downloaded.
     """
     where = "VAE_LESSONS_DATA" if name is None else "name"
     name = os.environ.get("VAE_LESSONS_DATA", "digits") if name is None else name

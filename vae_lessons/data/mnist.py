@@ -22,7 +22,7 @@ FILES = (
 def read(name, folder, train):
     """One split of MNIST or Fashion-MNIST in a folder, downloaded if it is missing, -> Split.
 
-    Raises RuntimeError, with what to do about it, where the files cannot be had or read.
+    Raises RuntimeError, with what to do about it, if the files cannot be downloaded or read.
     """
     kind = DATASETS[name]
     dataset = getattr(_import_datasets(), kind)

@@ -9,6 +9,14 @@ from vae_lessons.explorers.pictures import beta, components
 from vae_lessons.explorers.planes import latent
 
 __all__ = [
-    "beta", "bound", "components", "estimators", "gaussian", "hole_finder", "kl", "latent",
-    "reparameterization", "training",
-]  # fmt: skip
+    "beta",
+    "bound",
+    "components",
+    "estimators",
+    "gaussian",
+    "hole_finder",
+    "kl",
+    "latent",
+    "reparameterization",
+    "training",
+]

@@ -57,7 +57,7 @@ class Cloud:
             rf"$\Sigma_{{22}} = \sigma_2^2 = {d:.2f}$"
             "\n"
             rf"$\Sigma_{{12}} = \Sigma_{{21}} = \rho\,\sigma_1 \sigma_2 = {b:.2f}$"
-        )  # fmt: skip
+        )
         for text, name in zip(self.counts, KINDS, strict=True):
             text.set(
                 text=name, weight="bold" if name == kind else "normal", color=BLUE if name == kind else INK
@@ -83,13 +83,16 @@ def gaussian():
     """
     controls = {
         "kind": widgets.ToggleButtons(
-            options=list(KINDS), value="full", description="covariance",
-            style={"button_width": "90px", "description_width": "auto"}, layout={"width": "100%"},
+            options=list(KINDS),
+            value="full",
+            description="covariance",
+            style={"button_width": "90px", "description_width": "auto"},
+            layout={"width": "100%"},
         ),
         "sigma_1": slider("\N{GREEK SMALL LETTER SIGMA}\N{SUBSCRIPT ONE}", 2.0, 0.2, 3.0, 0.05),
         "sigma_2": slider("\N{GREEK SMALL LETTER SIGMA}\N{SUBSCRIPT TWO}", 1.0, 0.2, 3.0, 0.05),
         "correlation": slider("correlation \N{GREEK SMALL LETTER RHO}", 0.6, -0.95, 0.95, 0.05),
-    }  # fmt: skip
+    }
     sentence = (
         "Explorer: a Gaussian cloud in the plane with its ellipses at 1, 2 and 3 standard deviations, its "
         "covariance matrix, and how many numbers an isotropic, a diagonal and a full covariance take."

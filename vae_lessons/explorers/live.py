@@ -89,8 +89,9 @@ class Training(Explorer):
         self.halt = threading.Event()
         self.stage = Stage(size=list(self.watched.size))
         self.button = widgets.Button(description="Train", icon="play", button_style="primary")
-        self.stopper = widgets.Button(description="Stop, keep what it learned", icon="stop", disabled=True,
-                                      layout={"width": "230px"})  # fmt: skip
+        self.stopper = widgets.Button(
+            description="Stop, keep what it learned", icon="stop", disabled=True, layout={"width": "230px"}
+        )
         self.button.on_click(lambda button: self.start())
         self.stopper.on_click(lambda button: self.stop())
         self._picture("as it is now")

@@ -162,11 +162,14 @@ def estimators():
     choices = {"samples": ("K", (1, 2, 4, 8, 16, 32, 64, 128), 4), "latent": ("L", (1, 2, 4, 8, 16, 32), 16)}
     controls = {
         name: widgets.SelectionSlider(
-            options=[(str(v), v) for v in values], value=start, description=label,
-            style={"description_width": "auto"}, layout={"width": "330px"},
+            options=[(str(v), v) for v in values],
+            value=start,
+            description=label,
+            style={"description_width": "auto"},
+            layout={"width": "330px"},
         )
         for name, (label, values, start) in choices.items()
-    }  # fmt: skip
+    }
     sentence = (
         "Explorer: eighty estimates of one gradient by the score function, by the same with a baseline and "
         "by reparameterization, and their variances, which differ by orders of magnitude."

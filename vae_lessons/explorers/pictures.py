@@ -118,9 +118,12 @@ def beta(models, points, data, limit=9.0, start=1):
     sweep = Sweep(models, points, data, limit)
     options = [(f"{value:g}", value) for value in models]
     chosen = widgets.SelectionSlider(
-        options=options, value=start if start in models else next(iter(models)),
-        description=BETA, style={"description_width": "auto"}, layout={"width": "420px"},
-    )  # fmt: skip
+        options=options,
+        value=start if start in models else next(iter(models)),
+        description=BETA,
+        style={"description_width": "auto"},
+        layout={"width": "420px"},
+    )
     sentence = (
         f"Explorer: the model trained with beta {chosen.value:g}; its plane of codes coloured by class, its "
         "point on the rate-distortion curve, and thirty of its draws."

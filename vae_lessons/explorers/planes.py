@@ -72,8 +72,15 @@ class Plane:
 
     def stage(self, label):
         """The widget: this plane with a handle in the middle."""
-        return Stage(png=ink.png(self.paper), size=list(self.size), box=self.box, pane=self.pane, label=label,
-                     alt="The codes of real images, coloured by class.", at=self.centre.tolist())  # fmt: skip
+        return Stage(
+            png=ink.png(self.paper),
+            size=list(self.size),
+            box=self.box,
+            pane=self.pane,
+            label=label,
+            alt="The codes of real images, coloured by class.",
+            at=self.centre.tolist(),
+        )
 
     def still(self, z, trail=(), marks=()):
         """The plane with its handle at z, a line along `trail` and rings at `marks`."""
@@ -129,10 +136,16 @@ class Latent(Explorer):
         self.along = slider("walk", 0.0, 0.0, 1.0, 0.02, form=".0%")
         last = len(plane.images) - 1
         self.whence, self.whither = (
-            widgets.BoundedIntText(value=i, min=0, max=last, description=name,
-                                   style={"description_width": "auto"}, layout={"width": "150px"})
+            widgets.BoundedIntText(
+                value=i,
+                min=0,
+                max=last,
+                description=name,
+                style={"description_width": "auto"},
+                layout={"width": "150px"},
+            )
             for name, i in zip(("from image", "to image"), self.ends, strict=True)
-        )  # fmt: skip
+        )
         self.stages = [plane.stage(f"place in plane {i + 1}") for i, plane in enumerate(self.planes)]
         column, many = self.side + WIDER, len(self.planes)
         self.tiles = Stage(size=[many * column + 12 * (many - 1), 2 * self.side + HIGHER])

@@ -133,9 +133,15 @@ def slider(label, value, low, high, step, width=270, form=".2f"):
     """A slider with a name in front and its value behind, numbers -> FloatSlider or IntSlider."""
     kind = widgets.IntSlider if all(isinstance(v, int) for v in (value, low, high, step)) else None
     made = (kind or widgets.FloatSlider)(
-        value=value, min=low, max=high, step=step, description=label, style={"description_width": "auto"},
-        layout={"width": f"{width}px"}, readout_format="d" if kind else form,
-    )  # fmt: skip
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        description=label,
+        style={"description_width": "auto"},
+        layout={"width": f"{width}px"},
+        readout_format="d" if kind else form,
+    )
     return made
 
 

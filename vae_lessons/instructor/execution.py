@@ -39,9 +39,14 @@ def execute(notebook, folder, seconds):
         journal = Path(kept) / "verdicts.jsonl"
         env = os.environ | {"VAE_LESSONS_STRICT": "0", "VAE_LESSONS_VERDICTS": str(journal)}
         manager, client = start_new_kernel(
-            startup_timeout=120, kernel_name="python3", env=env, cwd=str(folder), extra_arguments=NO_HISTORY,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,  # or a cell could write into the table
-        )  # fmt: skip
+            startup_timeout=120,
+            kernel_name="python3",
+            env=env,
+            cwd=str(folder),
+            extra_arguments=NO_HISTORY,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # or a cell could write into the table
+        )
         errors, i = {}, -1
         try:
             for i, cell in enumerate(notebook.cells):

@@ -28,10 +28,13 @@ def save_model(model, path):
         raise TypeError(f"model must be a module, such as a VAE, not {said(model)}.")
     settings = getattr(model, "settings", {})
     content = {
-        "format": FORMAT, "version": VERSION, "kind": _name(type(model)),
-        "settings": settings if _is_plain(list(settings.values())) else {}, "layers": _layers(model),
+        "format": FORMAT,
+        "version": VERSION,
+        "kind": _name(type(model)),
+        "settings": settings if _is_plain(list(settings.values())) else {},
+        "layers": _layers(model),
         "state": {name: value.cpu() for name, value in model.state_dict().items()},
-    }  # fmt: skip
+    }
     with written_whole(path) as file:
         torch.save(content, file)
 
@@ -88,10 +91,12 @@ def _from_version_1(content):
     """A file of the first edition as one of today: other names for the same weights."""
     head = {"VAE": "encoder.head.", "Autoencoder": "encoder."}[content["kind"]]
     names = {
-        r"encoder\.(\d)": r"encoder.hidden.\1", r"(log_var_head|mu_head)\.": head + r"\1.",
-        r"decoder\.(\d)": r"decoder.hidden.\1", r"logits_head": "decoder.out",
+        r"encoder\.(\d)": r"encoder.hidden.\1",
+        r"(log_var_head|mu_head)\.": head + r"\1.",
+        r"decoder\.(\d)": r"decoder.hidden.\1",
+        r"logits_head": "decoder.out",
         "log_sigma": "likelihood.log_sigma",
-    }  # fmt: skip
+    }
     state = {}
     for name, value in content["state"].items():
         old, new = next((old, new) for old, new in names.items() if re.match(old, name))

@@ -34,18 +34,29 @@ class Autoencoder(nn.Module):
     """
 
     def __init__(
-        self, latent=2, hidden=(512, 512), likelihood="bernoulli", sigma=1.0, shape=(1, 28, 28), seed=None,
-        encoder=None, decoder=None,
-    ):  # fmt: skip
+        self,
+        latent=2,
+        hidden=(512, 512),
+        likelihood="bernoulli",
+        sigma=1.0,
+        shape=(1, 28, 28),
+        seed=None,
+        encoder=None,
+        decoder=None,
+    ):
         super().__init__()
         self.latent = whole_number("latent", latent)
         self.shape, hidden = _sizes("shape", shape), _sizes("hidden", hidden)
         self.likelihood = likelihood_named(likelihood, sigma)
         seed = resolve_seed(seed)
         self.settings = {
-            "latent": self.latent, "hidden": hidden, "likelihood": likelihood,
-            "sigma": plain(sigma), "shape": self.shape, "seed": seed,
-        }  # fmt: skip
+            "latent": self.latent,
+            "hidden": hidden,
+            "likelihood": likelihood,
+            "sigma": plain(sigma),
+            "shape": self.shape,
+            "seed": seed,
+        }
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # and not the GPU's
             self.encoder = self._default_encoder(hidden) if encoder is None else encoder

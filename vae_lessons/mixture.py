@@ -1,0 +1,105 @@
+"""Codes -> a mixture of Gaussians to draw new codes from: the second model, fitted after training."""
+
+from typing import NamedTuple
+
+import torch
+
+from vae_lessons.runtime import resolve_seed
+from vae_lessons.settings import tensor, whole_number
+
+ROUNDS = 100  # of k-means, at most
+FLOOR = 1e-6  # share of the variance of all codes that each component has at least, so that none is flat
+
+
+class Mixture(NamedTuple):
+    """A mixture of K Gaussians, p(z) = sum_k weight_k N(z; mean_k, covariance_k)."""
+
+    weight: torch.Tensor  # (K,), sums to 1
+    mean: torch.Tensor  # (K, L)
+    covariance: torch.Tensor  # (K, L, L)
+
+    def sample(self, n, generator=None):
+        """n draws, int -> (n, L): each from a component of its own, chosen by weight.
+
+        k ~ weight,  z = mean_k + A_k eps,  A_k A_k^T = covariance_k,  eps ~ N(0, I)
+
+        Raises ValueError if n is no count. (Bishop 2006, section 9.2)
+        """
+        k = torch.multinomial(self.weight, whole_number("n", n), replacement=True, generator=generator)
+        shape, like = (n, self.mean.shape[1], 1), self.mean
+        eps = torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
+        return self.mean[k] + (torch.linalg.cholesky(self.covariance)[k] @ eps)[..., 0]
+
+
+def fit_mixture(z, components=20, seed=None):
+    """One Gaussian for each of the clusters that k-means finds, (N, L) -> Mixture of K = components.
+
+    Every code belongs wholly to one component; expectation-maximization, which shares codes out, often starts
+    from here. components = 1 is one Gaussian fitted to all codes. Raises as `k_means` does.
+    (Ghosh et al. 2020, section 4)
+    """
+    return mixture_of(z, k_means(z, components, seed))
+
+
+def mixture_of(z, cluster):
+    """One Gaussian for each cluster of codes, (N, L), (N,) of 0..K-1 -> Mixture.
+
+    weight_k = N_k / N,  mean_k, covariance_k = mean and covariance of the N_k codes of cluster k
+
+    A cluster that is flat, as one of few codes is, gets a millionth of the variance of all codes in every
+    direction. (Bishop 2006, section 9.2)
+    """
+    parts = [_moments(z[cluster == k], len(z)) for k in range(int(cluster.max()) + 1)]
+    weight, mean, covariance = map(torch.stack, zip(*parts, strict=True))
+    least = FLOOR * z.var(0, correction=0).mean() * torch.eye(z.shape[1], device=z.device, dtype=z.dtype)
+    return Mixture(weight, mean, covariance + least)
+
+
+def k_means(z, clusters, seed=None):
+    """Divide codes into clusters, each about its mean, (N, L) -> the cluster of each code, (N,) of 0..K-1.
+
+    Centres are moved to the mean of the codes that they are nearest to, again and again, until nothing
+    changes. They start at codes, each drawn with odds that grow with the squared distance to those before.
+    No cluster is empty. The same seed gives the same clusters, and the caller's random state is left as it
+    was. Raises TypeError on what is no tensor, ValueError on what is not finite floating point (N, L), or if
+    there are fewer different codes than clusters. (Lloyd 1982; Arthur & Vassilvitskii 2007)
+    """
+    k = _checked(z, clusters)
+    generator = torch.Generator(z.device).manual_seed(resolve_seed(seed))
+    centre = z[torch.randint(len(z), (1,), generator=generator, device=z.device)]
+    for _ in range(k - 1):
+        odds = _distance(z, centre).amin(1) ** 2
+        centre = torch.cat([centre, z[torch.multinomial(odds, 1, generator=generator)]])
+    cluster = _distance(z, centre).argmin(1)
+    for _ in range(ROUNDS):
+        centre = torch.stack([z[cluster == i].mean(0) for i in range(k)])
+        before, cluster = cluster, _distance(z, centre).argmin(1)
+        if len(cluster.unique()) < k:  # one lost its last code: stay with the clusters before
+            return before
+        if torch.equal(before, cluster):
+            break
+    return cluster
+
+
+def _moments(codes, total):
+    """Weight, mean and covariance of the codes of one cluster, (N_k, L) -> (), (L,), (L, L)."""
+    mean = codes.mean(0)
+    away = codes - mean
+    return mean.new_tensor(len(codes) / total), mean, away.T @ away / len(codes)
+
+
+def _distance(z, centre):
+    """Of each code to each centre, (N, L), (K, L) -> (N, K), and exactly 0 where they are the same."""
+    return torch.cdist(z, centre, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _checked(z, clusters):
+    """The number of clusters, once the codes can be divided into so many."""
+    clusters = whole_number("the number of clusters", clusters)
+    if tensor("z", z).ndim != 2 or not z.is_floating_point():
+        raise ValueError(f"z must be floating point (N, L), but it is {z.dtype} of shape {tuple(z.shape)}.")
+    if not z.isfinite().all():
+        raise ValueError("z must be finite numbers, but some are NaN or infinite.")
+    if (different := len(z.unique(dim=0))) < max(clusters, 2):
+        raise ValueError(f"z holds {different} different codes, which do not make {clusters} clusters.")
+    return clusters
