@@ -336,4 +336,3 @@ def walks(groups, caption=""):
         pace.set(xlabel="step", ylim=(0, None))
     made[1, 0].set_ylabel("change of picture,\nin medians")
     return Picture(figure, caption)
-
