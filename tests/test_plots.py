@@ -62,6 +62,9 @@ MADE = {
     "errors_by_size": lambda: plots.errors_by_size(
         {"a": {1: 3, 2: 2}, "b": {2: 1}}, caption="Two falling curves."
     ),
+    "map_of_plane": lambda: plots.map_of_plane(X[:36], STEPS, STEPS, Z, Y, caption="Dots over a grid."),
+    "mixture": lambda: plots.mixture(Z, Y, Z[:3], torch.eye(2).expand(3, 2, 2), caption="Three circles."),
+    "walk_of_pictures": lambda: plots.walk_of_pictures({"a": X[:20], "b": X[20:40]}, caption="Two walks."),
     "log_log": lambda: plots.log_log(
         [1, 10, 100], {"a": [3, 2, 1]}, ["k"], "x", "y", caption="One falling line."
     ),
@@ -170,6 +173,15 @@ def test_labels_that_overlap_make_room_and_others_stay():
     assert np.hypot(*at[:4].T).max() < 1.5
     assert tuple(at[4]) == (4, 4)
     assert len(ax.lines) >= 3
+
+
+def test_a_map_has_its_lowest_row_at_the_bottom():
+    x = torch.zeros(4, 1, 28, 28)
+    x[1] = 1  # the second column of the lowest row
+    dark = opened(plots.map_of_plane(x, [0.0, 1.0], [0.0, 1.0], torch.zeros(1, 2), [0])) < 0.3
+    rows, columns = np.nonzero(dark)
+    assert np.median(rows) > dark.shape[0] / 2
+    assert np.median(columns) > dark.shape[1] / 2
 
 
 RGB = torch.zeros(1, 3, 8, 8)
