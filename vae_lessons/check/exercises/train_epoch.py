@@ -276,7 +276,8 @@ MISTAKES = (
     ),
     Mistake(
         "KL averaged over latent dimensions",
-        "the KL is a mean over the latent dimensions. It is a sum over them.", PUBLIC, (_of(lambda nll, kl: (nll + kl / 3).mean()),),
+        "the KL is a mean over the latent dimensions. It is a sum over them.",
+        PUBLIC, (_of(lambda nll, kl: (nll + kl / 3).mean()),),
     ),
     Mistake(
         "KL with the wrong sign", "the KL is subtracted. Both terms are costs, so they are added.", PUBLIC,
