@@ -275,7 +275,8 @@ MISTAKES = (
         (_of(lambda nll, kl: nll.mean()),),
     ),
     Mistake(
-        "KL averaged over latent numbers", "the KL is a mean over the latent numbers. It is a sum over them.",
+        "KL averaged over latent dimensions",
+        "the KL is a mean over the latent dimensions. It is a sum over them.",
         PUBLIC, (_of(lambda nll, kl: (nll + kl / 3).mean()),),
     ),
     Mistake(
@@ -306,7 +307,7 @@ MISTAKES = (
     ),
     Mistake(
         "reconstruction averaged over pixels",
-        "the reconstruction is a mean over pixels, while the KL is a sum over latent numbers. Sum over "
+        "the reconstruction is a mean over pixels, while the KL is a sum over latent dimensions. Sum over "
         "pixels, too, or the KL weighs as many times too much as there are pixels.", PUBLIC,
         (_of(lambda nll, kl: (nll / 6 + kl).mean()), _of(lambda nll, kl: nll.mean() / 6 + kl.mean() / 3)),
     ),
