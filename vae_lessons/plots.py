@@ -553,14 +553,14 @@ def covariance_pairs(target, others, caption=""):
     """The one-sigma ellipse of a covariance (2, 2) with another in each plot, {title: (2, 2)}, -> Picture."""
     turn = np.linspace(0, 2 * np.pi, 100)
     circle = np.stack([np.cos(turn), np.sin(turn)])
+    wide = np.sqrt(array(target)[0, 0])
     figure, made = axes(1, len(others), size=(2.6, 2.9), sharey=True, sharex=True, squeeze=False)
     for ax, (title, covariance) in zip(made.flat, others.items(), strict=True):
         ax.plot(
             *(np.linalg.cholesky(array(covariance)) @ circle), color=COLOURS[6], lw=4, alpha=0.6, label="q"
         )
         ax.plot(*(np.linalg.cholesky(array(target)) @ circle), color=INK, lw=1.2, label="posterior")
-        ax.set(title=title, aspect="equal", xlabel="$z_1 - m_1$")
-        ax.locator_params(axis="x", nbins=3)
+        ax.set(title=title, aspect="equal", xlabel="$z_1 - m_1$", xticks=np.round([-wide, 0, wide], 1))
     made.flat[0].set_ylabel("$z_2 - m_2$")
     figure.legend(
         *made.flat[0].get_legend_handles_labels(), frameon=False, ncols=2, loc="outside lower center"

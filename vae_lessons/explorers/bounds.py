@@ -1,4 +1,4 @@
-"""q over the exact posterior, and the evidence divided into bound and gap (lesson 05)."""
+"""q over the exact posterior, and the evidence divided into bound and gap (lesson 06)."""
 
 import numpy as np
 import torch
