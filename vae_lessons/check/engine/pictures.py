@@ -24,6 +24,14 @@ def lines(x, panels, xlabel, ylabel, alt):
     return Picture(figure, alt)
 
 
+def curve(at, target, yours, title, xlabel, alt, ylabel="loss"):
+    """Two curves over a range, three of (N,), -> a drawing function. Raises Failed if their shapes differ."""
+    if yours.shape != target.shape:
+        raise no_answer("no curve")
+    panels = {title: {"the target": target, "yours": yours}}
+    return lambda: lines(at, panels, xlabel=xlabel, ylabel=ylabel, alt=alt)
+
+
 def curve_of(reference, over, arguments, title, xlabel, ylabel, alt):
     """A `show` with the answer over a range of numbers beside the target: one curve each.
 
@@ -35,10 +43,7 @@ def curve_of(reference, over, arguments, title, xlabel, ylabel, alt):
         inputs = [tuple(map(placed, arguments(value.view(1, 1)))) for value in at]
         target = torch.stack([reference(*args).squeeze() for args in inputs])
         yours = torch.stack([call.tensor(*args).squeeze() for args in inputs])
-        if yours.shape != target.shape:
-            raise no_answer("no curve")
-        panels = {title: {"the target": target, "yours": yours}}
-        return Shown(lambda: lines(at, panels, xlabel, ylabel, alt))
+        return Shown(curve(at, target, yours, title, xlabel, alt, ylabel))
 
     return show
 
