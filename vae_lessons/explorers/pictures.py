@@ -1,4 +1,4 @@
-"""Pictures from few numbers: principal components to count (lesson 01), a sweep over beta (lesson 07)."""
+"""Pictures from few numbers: principal components to count (lesson 01), a sweep over beta (lesson 09)."""
 
 import ipywidgets as widgets
 import numpy as np

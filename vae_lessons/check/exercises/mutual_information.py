@@ -1,4 +1,4 @@
-"""The exercise on the mutual information of codes and images, lesson 09, and how it goes wrong."""
+"""The exercise on the mutual information of codes and images, and how it goes wrong."""
 
 import math
 

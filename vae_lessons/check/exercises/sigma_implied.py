@@ -1,4 +1,4 @@
-"""The exercise on the sigma that a squared error implies, lesson 10, and how it goes wrong."""
+"""The exercise on the sigma that a squared error implies, and how it goes wrong."""
 
 import math
 
