@@ -15,6 +15,7 @@ from vae_lessons.check.engine import (
     placed,
 )
 from vae_lessons.check.engine.moments import fresh, mean_fact, pooled_facts, shape_fact
+from vae_lessons.check.engine.shared_mistakes import same_noise
 from vae_lessons.mixture import Mixture, mixture_of
 
 DRAWS = 6000  # 12,000 numbers of noise
@@ -169,11 +170,6 @@ def _weighted_sum(z, cluster, n):
     return sum(w * d for w, d in zip(weight, draws, strict=True))
 
 
-def _seeded(z, cluster, n):
-    torch.manual_seed(0)
-    return _reference(z, cluster, n)
-
-
 fitted_sampler = Exercise(
     name="fitted_sampler",
     parameters=("z", "cluster", "n"),
@@ -268,11 +264,7 @@ fitted_sampler = Exercise(
                 _stretched(_right, lambda *shape, **options: 12**0.5 * (torch.rand(*shape, **options) - 0.5)),
             ),
         ),
-        Mistake("the same draws at each call",
-            "each call gives the same draws, as with a seed inside the function. The noise must be fresh at "
-            "each call.",
-            PUBLIC, (_seeded,),
-        ),
+        same_noise(_reference),
         Mistake("draws in columns",
             "there is a draw in each column, (L, n). Put one in each row, (n, L).",
             NEAR, (lambda *a: _reference(*a).T,),
