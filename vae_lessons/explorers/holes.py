@@ -26,7 +26,7 @@ class HoleFinder(Explorer):
         plane = Plane(model, images, y, 380)
         super().__init__(
             "hole_finder",
-            "Explorer: the plane of codes, coloured by class, with the holes shaded orange, where no picture "
+            "Explorer: the plane of codes, coloured by class, with the holes shaded rose, where no picture "
             "of a real image is as near as it should be; beside it, what is decoded in a hole.",
         )
         self.plane, self.ruler = plane, ruler or measures.yardstick(model, data)
