@@ -110,7 +110,7 @@ class WhichWayRound(Hinted):
             panels[letter] = (AT, AT, density, torch.tensor(fit.mean), torch.tensor(fit.sigma).diag())
         caption = (
             "Five densities p in grey: three peaks, a leaning ellipse, a ring, a bent band and another "
-            "leaning ellipse. In red, the Gaussian q fitted to each, at one and two standard deviations."
+            "leaning ellipse. In rose, the Gaussian q fitted to each, at one and two standard deviations."
         )
         return plots.fits(panels, caption=caption)
 
