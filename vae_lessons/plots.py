@@ -9,6 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Ellipse, Polygon, Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image, ImageChops
 
 # Ten classes that colour-blind readers can tell apart: the "muted" scheme of Tol 2021, and a grey.
@@ -173,13 +174,23 @@ def clouds(panels, labels, rings=(), size=(2.9, 3.8), caption=""):
 
 
 def log_log(x, lines, colours, xlabel, ylabel, caption=""):
-    """Lines {name: (N,)} against x (N,), both axes logarithmic, each named at its end, -> Picture."""
+    """Lines {name: (N,)} against x (N,), both axes logarithmic, each named at its end, -> Picture.
+
+    Every value of x is a tick.
+    """
     x = array(x)
     figure, ax = axes(size=(5.0, 3.1))
     for (name, y), colour in zip(lines.items(), colours, strict=True):
         y = array(y)
         ax.loglog(x, y, "o-", color=colour, ms=4)
         ax.annotate(name, (x[-1], y[-1]), (8, -3), textcoords="offset points", color=colour)
+    ax.set_xticks(x, [f"{v:g}" for v in x], minor=False)
+    ax.xaxis.set_minor_locator(NullLocator())
+    low, high = ax.get_ylim()
+    if high < 100 * low:  # fewer than two powers of ten would be named
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_locator(NullLocator())
     ax.set(xlabel=xlabel, ylabel=ylabel)
     return Picture(figure, caption)
 
@@ -283,10 +294,15 @@ def array(values):
 
 
 def draws_on_a_loss(at, loss, density, z, paid, caption=""):
-    """Draws z (K,) on the curve of a loss (N,) over `at` (N,), and the density they come from, -> Picture."""
-    at, z = array(at), array(z)
+    """Draws z (K,) on the curve of a loss (N,) over `at` (N,), and the density they come from, -> Picture.
+
+    A dashed line marks the lowest point of the loss.
+    """
+    at, z, loss = array(at), array(z), array(loss)
     figure, (top, bottom) = axes(2, 1, size=(5.6, 1.8), sharex=True)
-    top.plot(at, array(loss), color=INK)
+    for ax in (top, bottom):
+        ax.axvline(at[loss.argmin()], color=INK, lw=1, ls="--")
+    top.plot(at, loss, color=INK)
     top.plot(z, array(paid), "o", color=COLOURS[6], ms=5, alpha=0.7)
     top.set_ylabel("loss $f(z)$")
     bottom.fill_between(at, array(density), color=COLOURS[0], alpha=0.4, lw=0)

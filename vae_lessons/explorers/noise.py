@@ -33,13 +33,13 @@ class Draws:
         left.set_yticklabels(["$z$", r"$\varepsilon$"], fontsize=13)
         left.tick_params(axis="y", length=0)
         left.spines["left"].set_visible(False)
-        left.plot(self.at, 1 + 1.6 * np.exp(-(self.at**2) / 2) / np.sqrt(2 * np.pi), color=INK, lw=1)
+        left.plot(self.at, 1 + 0.6 * np.exp(-(self.at**2) / 2) / np.sqrt(2 * np.pi), color=INK, lw=1)
         left.plot(self.eps, np.ones(DRAWS), "o", color=INK, ms=5)
         self.ways = [left.plot([], [], color="#999999", lw=0.8)[0] for _ in range(DRAWS)]
         (self.bell,) = left.plot([], [], color=INDIGO)
         (self.dots,) = left.plot([], [], "o", color=INDIGO, ms=6)
         right.plot(self.at, loss(self.at), color=INK, lw=1)
-        right.set(xlim=(-6, 6), ylim=(-12, 34), xlabel="z")
+        right.set(xlim=(-6, 6), ylim=(-12, 34), xlabel="z", ylabel="loss f(z)")
         right.set_title(r"$f(z) = (z - 2)^2$ and its slope at each draw")
         (self.paid,) = right.plot([], [], "o", color=INDIGO, ms=6)
         self.slopes = [right.plot([], [], color=ROSE, lw=2)[0] for _ in range(DRAWS)]
@@ -61,9 +61,9 @@ class Draws:
             line.set_data([x - run, x + run], [loss(x) - run * slope, loss(x) + run * slope])
         exact = 2 * (mu - 2), 2 * sigma
         lines = (
-            rf"$\partial/\partial\mu$:  mean of $f'(z)\cdot 1$ = {by_mu:.2f}   (of $E[f]$: {exact[0]:.2f})",
+            rf"$\partial/\partial\mu$:  mean of $f'(z)\cdot 1$ = {by_mu:.2f}   (exact: {exact[0]:.2f})",
             rf"$\partial/\partial\sigma$:  mean of $f'(z)\cdot\varepsilon$ = {by_sigma:.2f}   "
-            rf"(of $E[f]$: {exact[1]:.2f})",
+            rf"(exact: {exact[1]:.2f})",
         )
         self.words.set_text(
             "\n".join(lines).replace("= -", "= \N{MINUS SIGN}").replace(": -", ": \N{MINUS SIGN}")
