@@ -225,7 +225,7 @@ def test_a_loop_without_end_is_stopped(monkeypatch):
         verdict = KL(warns_for_ever)
     assert heard == []
     assert verdict.status == "wrong"
-    assert "Is there a loop without an end?" in verdict.message
+    assert "Is there an infinite loop?" in verdict.message
 
 
 def test_warnings_of_a_right_answer_are_not_heard():
@@ -403,3 +403,11 @@ def test_an_unknown_mistake_shows_the_smallest_input_where_it_differs():
     assert told.message == (
         "Not yet: the KL of N(1, 1), mu = [[1]], log_var = [[0]]: expected [0.5], yours gave [1]."
     )
+
+
+def test_an_exercise_that_fails_on_its_own_reference_raises_and_calls_nothing_right():
+    def observe(call, seed):
+        raise ValueError("a bug of the exercise")
+
+    with pytest.raises(ValueError, match="a bug of the exercise"):
+        replace(KL, observe=observe, seen={})(right)

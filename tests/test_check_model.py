@@ -195,7 +195,7 @@ def test_layers_without_a_forward_are_begun_not_untouched():
     for heads in (Begun, Promised):
         verdict = check.two_heads.judge(heads)
         assert verdict.status == "wrong"
-        assert "__init__ is written, forward is not" in verdict.message
+        assert "__init__ is written, but forward is not" in verdict.message
 
 
 def loss_with(signature):

@@ -146,10 +146,10 @@ def test_the_blot_wins_no_purpose_and_is_told(sweep):
     assert known.says in verdict.message
 
 
-def test_a_right_choice_says_what_it_gives_up(sweep):
+def test_a_right_choice_says_what_it_costs(sweep):
     message = check.choose_beta.judge(check.choose_beta.reference, sweep).message
-    assert message.count("gives up") == 4
-    assert "rebuilds" in message
+    assert message.count("What it costs: ") == 4
+    assert "reconstructs" in message
     assert "cover" in message
 
 

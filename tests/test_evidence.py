@@ -305,7 +305,7 @@ ONE = torch.ones(3).double()
         (lambda: Curve().elbo(X2, ONE, 0 * ONE), "sigma must be positive, but the least is 0"),
         (lambda: Curve().elbo(X2, ONE, math.nan * ONE), "sigma must be positive"),
         (lambda: measure(lambda *given: None, steps=1), "a tensor, but it returned a NoneType"),
-        (lambda: measure(lambda x, m, mu, lv: x, steps=1), r"one number an image, \(256,\), not \(256, 6\)"),
+        (lambda: measure(lambda x, m, mu, lv: x, steps=1), r"one number per image, \(256,\), not \(256, 6\)"),
         (lambda: measure(lambda x, m, mu, lv: x.sum(1), steps=1), "no gradient reaches mu or log_var"),
         (lambda: measure(gaussian_bound(), steps=0), "steps must be a whole number"),
     ],

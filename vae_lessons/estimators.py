@@ -1,8 +1,8 @@
-"""f, mu, log_var -> the gradient of E[f(z)], one estimate a sample: score function and reparameterized.
+"""f, mu, log_var -> the gradient of E[f(z)], one estimate per sample: score function and reparameterized.
 
-z ~ N(mu, diag(exp(log_var))), mu and log_var (L,); f takes K samples (K, L) at once and gives one
-number for each, (K,), from that sample alone. The mean over K estimates the gradient, the variance
-over K tells how well (lesson 04).
+z ~ N(mu, diag(exp(log_var))), mu and log_var (L,); f takes K samples (K, L) at once and returns one
+number for each, (K,), which depends on that sample only. The mean over K estimates the gradient, and the
+variance over K measures how precise one estimate is.
 """
 
 from typing import NamedTuple
@@ -15,21 +15,21 @@ from vae_lessons.settings import finite_number, tensor, whole_number
 
 
 class Gradients(NamedTuple):
-    """One estimate a sample of the gradient of E[f(z)], in units of f for each unit of the parameter."""
+    """One estimate of the gradient of E[f(z)] per sample, in units of f per unit of the parameter."""
 
     mu: Tensor  # (K, L)
     log_var: Tensor  # (K, L)
 
 
 def score_function_gradient(f, mu, log_var, samples, baseline=0.0, generator=None):
-    """Gradients of E[f(z)] from the values of f alone, f, (L,), (L,), K -> two of (K, L).
+    """Gradients of E[f(z)] from the values of f only, f, (L,), (L,), K -> two of (K, L).
 
     (f(z) - baseline) * dlog q(z)/dmu,       dlog q/dmu      = eps / sigma
     (f(z) - baseline) * dlog q(z)/dlog_var,  dlog q/dlog_var = (eps^2 - 1) / 2
 
-    Unbiased for any f, with or without a derivative, and any `baseline` that does not see the sample:
-    a number, or "others", the mean of f over the other K - 1 samples. Raises TypeError or ValueError on
-    shapes, samples or a baseline that cannot be. (Williams 1992; Mnih & Rezende 2016)
+    Unbiased for any f, differentiable or not, and any `baseline` that is independent of the sample:
+    a number, or "others", the mean of f over the other K - 1 samples. Raises TypeError or ValueError if
+    a shape, samples or the baseline is invalid. (Williams 1992; Mnih & Rezende 2016)
     """
     samples = _check(f, mu, log_var, samples)
     baseline = _check_baseline(baseline, samples)
@@ -49,8 +49,8 @@ def reparameterized_gradient(f, mu, log_var, samples, generator=None):
     df/dz * dz/dmu,       dz/dmu      = 1
     df/dz * dz/dlog_var,  dz/dlog_var = sigma * eps / 2
 
-    Unbiased where f is continuous and differentiable almost everywhere; a step in f is not seen. Raises
-    TypeError or ValueError on shapes or samples that cannot be, and where f(z) is cut off from z.
+    Unbiased if f is continuous and differentiable almost everywhere; a step in f is missed. Raises
+    TypeError or ValueError if a shape or samples is invalid, or no gradient comes back from f(z).
     (Kingma & Welling 2014; Mohamed et al. 2020)
     """
     samples = _check(f, mu, log_var, samples)

@@ -1,6 +1,6 @@
-"""Worlds whose log p(x) is known exactly, and the evidence meter that holds a learner's loss against it.
+"""Worlds whose log p(x) is known exactly, and the evidence meter, which compares a learner's bound with it.
 
-A world is a model with nothing left to learn: z ~ N(0, I_L) is decoded, x is drawn from p(x|z). Each has
+A world is a model with known parameters: z ~ N(0, I_L) is decoded, and x is drawn from p(x|z). Each has
 `latent` (L), `sample`, `decode` and `log_evidence`, and computes in float64.
 """
 
@@ -18,7 +18,7 @@ from vae_lessons.settings import positive_number, tensor, whole_number
 
 
 class Cloud(NamedTuple):
-    """p(z|x) of B images in a linear-Gaussian world: it moves with x and keeps its shape."""
+    """p(z|x) of B images in a linear-Gaussian world: its mean depends on x, its covariance does not."""
 
     mu: Tensor  # (B, L)
     covariance: Tensor  # (L, L)
@@ -27,8 +27,8 @@ class Cloud(NamedTuple):
 class LinearGaussian:
     """z ~ N(0, I_L), x = W z + b + sigma_x * noise: probabilistic PCA. W (D, L), b (D,), sigma_x scalar.
 
-    log p(x) and p(z|x) are Gaussian; p(z|x) is a diagonal cloud if the columns of W are at right angles.
-    b None is 0. Raises ValueError on shapes or a sigma_x that cannot be. (Tipping & Bishop 1999)
+    p(x) and p(z|x) are Gaussian; p(z|x) has a diagonal covariance if the columns of W are orthogonal.
+    If b is None, it is 0. Raises ValueError if a shape or sigma_x is invalid. (Tipping & Bishop 1999)
     """
 
     def __init__(self, W, b=None, sigma_x=1.0):
@@ -43,7 +43,7 @@ class LinearGaussian:
 
     @classmethod
     def random(cls, latent=2, pixels=6, sigma_x=0.5, seed=0):
-        """A world whose columns of W are at right angles and 1 to 2 long, numbers -> LinearGaussian.
+        """A world with orthogonal columns of W, of norms from 1 to 2, numbers -> LinearGaussian.
 
         Raises ValueError unless latent is a whole number from 1 to pixels.
         """
@@ -58,7 +58,7 @@ class LinearGaussian:
         return _rows("z", z, self.latent) @ self.W.T + self.b
 
     def sample(self, n, generator=None):
-        """n images, each from a z of its own, int -> (n, D). Raises ValueError if n is no count."""
+        """n images, each from its own z, int -> (n, D). Raises ValueError if n is not a count."""
         mean = self.decode(_normal(n, self.latent, generator))
         return mean + self.sigma_x * _normal(*mean.shape, generator)
 
@@ -87,7 +87,7 @@ class LinearGaussian:
 
         log p(x|z = mu) - trace(W covariance W^T) / (2 sigma_x^2) - KL(q || N(0, I))
 
-        Gradients reach mu and covariance. Raises ValueError on shapes that do not fit.
+        Gradients reach mu and covariance. Raises ValueError if the shapes do not match.
         """
         if covariance.ndim != 3 or covariance.shape[1:] != (self.latent, self.latent):
             size = f"{self.latent}, {self.latent}"
@@ -104,15 +104,15 @@ def arc(z):
 
 
 def thermometer(z):
-    """Logits of a row of 12 binary pixels that is inked from the left up to z, (B, 1) -> (B, 12)."""
+    """Logits of a row of 12 binary pixels that are likely to be 1 left of z, (B, 1) -> (B, 12)."""
     return 3 * (z - torch.linspace(-2, 2, 12, dtype=z.dtype))
 
 
 class Curve:
-    """One latent number, z ~ N(0, 1), whose decoder draws a curve; integrals over z are computed.
+    """One latent dimension, z ~ N(0, 1), decoded to a curve; integrals over z are computed numerically.
 
     `decode` turns z (B, 1) into (B, D): with likelihood "gaussian" the mean of N(x; decode(z), sigma_x^2 I),
-    with "bernoulli" the logits of binary pixels. Raises ValueError on a setting that cannot be.
+    with "bernoulli" the logits of binary pixels. Raises ValueError if a setting is invalid.
     """
 
     latent = 1
@@ -123,7 +123,7 @@ class Curve:
         self.likelihood = likelihood_named(likelihood, sigma, torch.float64)
 
     def sample(self, n, generator=None):
-        """n images, each from a z of its own, int -> (n, D). Raises ValueError if n is no count."""
+        """n images, each from its own z, int -> (n, D). Raises ValueError if n is not a count."""
         return self.likelihood.sample(self.decode(_normal(n, 1, generator)), generator)
 
     def log_joint(self, x, z):
@@ -135,7 +135,7 @@ class Curve:
     def log_evidence(self, x):
         """log p(x) = log of the integral of p(x, z) over z, (B, D) -> (B,), in nats.
 
-        By the trapezoid rule at 1,001 points, right to rounding unless p(x|z) is narrower in z than 0.03.
+        By the trapezoid rule at 1,001 points, exact to rounding unless p(x|z) is narrower in z than 0.03.
         """
         z = torch.linspace(-9, 9, 1001, dtype=torch.float64)[None]
         parts = [torch.logsumexp(self.log_joint(part, z), 1) for part in x.split(100)]
@@ -163,20 +163,20 @@ class Curve:
 
 
 class Reading(NamedTuple):
-    """What the evidence meter shows, means over held-out images, in nats per image."""
+    """A reading of the evidence meter: means over held-out images, in nats per image."""
 
-    claimed: float  # what the loss says is a lower bound
+    claimed: float  # what the loss claims as a lower bound
     exact: float  # log p(x)
     error: float  # standard error of the gap
 
     @property
     def gap(self):
-        """log p(x) - claimed: what a bound leaves open. Below zero the loss is no bound."""
+        """log p(x) - claimed, the gap of the bound. If it is negative, the loss is not a bound."""
         return self.exact - self.claimed
 
     @property
     def too_much(self):
-        """Whether more is claimed than there is, by over four standard errors, or no number at all."""
+        """Whether more than log p(x) is claimed, by over four standard errors, or NaN."""
         return not self.gap >= -4 * self.error
 
     def __str__(self):
@@ -189,9 +189,9 @@ def measure(elbo, world=None, steps=600, seed=0, batch=256, images=2_000, sample
 
     Trains q(z|x) = N(A x + c, diag exp(log_var)), with A, c and log_var free, by the gradient of elbo on
     images of `world`, LinearGaussian.random() unless given; `decoded` is world.decode of one sample z:
-    means, or logits. Then compares elbo on other `images`, `samples` of z each, with log p(x). A right ELBO
-    ends near gap 0 if q can reach the posterior, and never below it by more than sampling's error. elbo may
-    also give its mean, (). Raises TypeError or ValueError if it gives no such tensor, or has no gradient.
+    means, or logits. Then compares elbo on other `images`, `samples` of z each, with log p(x). The gap
+    of a right ELBO ends near 0 if q can match the posterior, and is not negative beyond sampling error. elbo
+    may also return its mean, (). Raises TypeError or ValueError if it returns anything else, or no gradient.
     """
     world = LinearGaussian.random() if world is None else world
     steps, samples = whole_number("steps", steps), whole_number("samples", samples)
@@ -221,11 +221,11 @@ def measure(elbo, world=None, steps=600, seed=0, batch=256, images=2_000, sample
 
 
 def _checked(claimed, images):
-    """What a learner's function gave, once it is a number an image, or one, that can be learned from."""
+    """Validate that a claimed bound is one number per image, or one, with a gradient, and return it."""
     if not isinstance(claimed, Tensor):
         raise TypeError(f"elbo must return a tensor, but it returned a {type(claimed).__name__}.")
     if claimed.shape not in ((images,), ()):
-        raise ValueError(f"elbo must return one number an image, ({images},), not {tuple(claimed.shape)}.")
+        raise ValueError(f"elbo must return one number per image, ({images},), not {tuple(claimed.shape)}.")
     if torch.is_grad_enabled() and not claimed.requires_grad:
         raise ValueError("elbo must depend on its arguments, but no gradient reaches mu or log_var.")
     return claimed

@@ -1,4 +1,4 @@
-"""Bytes -> disk, whole or not at all."""
+"""Bytes -> disk, written completely or not at all."""
 
 import os
 import secrets
@@ -8,17 +8,17 @@ from pathlib import Path
 
 @contextmanager
 def folder_made(path):
-    """A folder that is there, with those above it, made where they were missing.
+    """Create a folder and its parents if they are missing, for the body of a `with` block.
 
-    If what is done in it fails, those that were made for it and are empty go again.
-    Raises OSError if it cannot be made.
+    If the body fails, the folders that were created and are empty are removed.
+    Raises OSError if the folder cannot be created.
     """
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException:
-        with suppress(OSError):  # some other file lies there by now
+        with suppress(OSError):  # another file is there by now
             for folder in made:
                 folder.rmdir()
         raise
@@ -26,17 +26,17 @@ def folder_made(path):
 
 @contextmanager
 def written_whole(path):
-    """A binary file to write, which takes the place of `path` only once all of it is on the disk.
+    """A binary file to write, which replaces `path` only after all of it is on the disk.
 
-    A reader, or a writer in another process, sees the old file or the new one, never half of one.
-    A link at `path` stays, and the file that it points to is replaced.
-    Raises OSError if the folder cannot be made or written; then nothing is left behind.
+    Another process sees either the old file or the new one, never a part of one. If `path` is a link,
+    the file that it points to is replaced.
+    Raises OSError if the folder cannot be created or written; then nothing is left behind.
     """
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with folder_made(path.parent):
         try:
-            with open(temporary, "xb") as file:  # not mkstemp, whose files only their owner may read
+            with open(temporary, "xb") as file:  # not mkstemp, whose files only the owner can read
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

@@ -1,7 +1,7 @@
 """Gaussians: their parameters -> samples, log-density, KL. The maths of lessons 03 to 05.
 
 The letters are the lessons': q(z|x) = N(mu, diag(exp(log_var))), log_var = log sigma^2, both (B, L), one
-diagonal cloud for each image. One cloud that may lean has a mean (L,) and a full covariance (L, L).
+diagonal cloud for each image. A Gaussian with a full covariance has a mean (L,) and a covariance (L, L).
 """
 
 import math
@@ -17,7 +17,7 @@ def reparameterize(mu, log_var, eps=None, generator=None):
     z = mu + sigma * eps,  sigma = exp(log_var / 2),  eps ~ N(0, I)
 
     so that dz/dmu = 1 and dz/dsigma = eps. `eps` (B, L) is drawn, from `generator` if given, unless
-    it is passed in. Raises ValueError if the shapes differ, TypeError on what is no tensor.
+    it is passed in. Raises ValueError if the shapes differ, TypeError if an argument is not a tensor.
     (Kingma & Welling 2014; Rezende et al. 2014)
     """
     _same_shape(mu=mu, log_var=log_var)
@@ -68,8 +68,9 @@ def sample_cloud(n, mean, covariance, generator=None):
     z = mean + A eps,  A A^T = covariance,  eps ~ N(0, I),  A the Cholesky factor (lower triangle)
 
     because the covariance of A eps is A E[eps eps^T] A^T. eps is drawn, from `generator` if given.
-    Raises TypeError or ValueError if n is no count, the shapes do not fit, or covariance is not symmetric
-    and positive definite. (Gentle 2003, Random Number Generation and Monte Carlo Methods)
+    Raises TypeError or ValueError if n is not a positive whole number, the shapes do not match, or
+    covariance is not symmetric and positive definite.
+    (Gentle 2003, Random Number Generation and Monte Carlo Methods)
     """
     n = whole_number("n", n)
     _floating(mean=mean, covariance=covariance)
@@ -83,7 +84,7 @@ def log_density_full(x, mean, covariance):
 
     log N = -1/2 [ L log 2 pi + log det covariance + (x - mean)^T covariance^-1 (x - mean) ]
 
-    Raises TypeError or ValueError if the shapes do not fit, or covariance is not symmetric and positive
+    Raises TypeError or ValueError if the shapes do not match, or covariance is not symmetric and positive
     definite. (Bishop 2006, section 2.3)
     """
     _floating(x=x, mean=mean, covariance=covariance)
@@ -99,7 +100,7 @@ def kl_full(mean_q, covariance_q, mean_p, covariance_p):
 
     KL = 1/2 [ log det C_p - log det C_q + trace(C_p^-1 C_q) + m^T C_p^-1 m - L ],  m = mean_q - mean_p
 
-    with C_q, C_p the covariances. Raises TypeError or ValueError if the shapes do not fit, or a covariance
+    with C_q, C_p the covariances. Raises TypeError or ValueError if the shapes do not match, or a covariance
     is not symmetric and positive definite. (Bishop 2006, exercise 2.13)
     """
     _floating(mean_q=mean_q, covariance_q=covariance_q, mean_p=mean_p, covariance_p=covariance_p)

@@ -109,7 +109,7 @@ def free_bits_kl(mu, log_var, floor):
 
     kl = sum_j max(floor, mean over images of KL_j),  KL_j = 1/2 [ mu_j^2 + exp(log_var_j) - 1 - log_var_j ]
 
-    A dimension below the floor has no gradient, so nothing drives it to say less. Raises ValueError
+    The KL of a dimension below the floor has no gradient. Raises ValueError
     if the shapes differ or floor is not a number that is at least 0. (Kingma et al. 2016, section 2.4)
     """
     floor = number_at_least("floor", floor)
@@ -154,9 +154,9 @@ def beta_implied(
 
 
 def check_pixels(x, likelihood="bernoulli"):
-    """Refuse what no likelihood can be trusted on: NaN, and with Bernoulli pixels outside [0, 1].
+    """Refuse invalid pixels: NaN, infinity, and for a Bernoulli likelihood pixels outside [0, 1].
 
-    Raises ValueError with the range that came, TypeError if x is not floating point.
+    Raises ValueError that names the range of x, TypeError if x is not floating point.
     """
     if not tensor("x", x).is_floating_point():
         raise TypeError(f"x must be floating point, as split.x is, but it is {x.dtype}.")
@@ -171,7 +171,7 @@ def check_pixels(x, likelihood="bernoulli"):
 
 
 def _parts(x, logits, mu, log_var):
-    """nll (B,) and kl (B,); were the B to differ, a kl of one image would count for all."""
+    """nll (B,) and kl (B,), validated to have the same B, or one image's kl would be used for all."""
     nll, kl = bernoulli_nll(x, logits), kl_standard_normal(mu, log_var)
     if nll.shape != kl.shape:
         raise ValueError(f"mu must be ({len(x)}, L), as x has {len(x)} images, but it is {tuple(mu.shape)}.")

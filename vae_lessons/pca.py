@@ -1,4 +1,4 @@
-"""x -> code -> x_hat along straight lines: principal component analysis, by singular value decomposition."""
+"""x -> code -> x_hat, linearly: principal component analysis, by singular value decomposition."""
 
 from typing import NamedTuple
 
@@ -9,23 +9,23 @@ from vae_lessons.settings import tensor, whole_number
 
 
 class PCA(NamedTuple):
-    """Principal components, by falling variance: the code z is as long as there are components.
+    """Principal components in order of decreasing variance; the code z has one number per component.
 
-    No flat L-dimensional picture of the data has a smaller squared error. (Eckart & Young 1936)
+    No other L-dimensional affine subspace has a smaller squared error. (Eckart & Young 1936)
     """
 
     mean: Tensor  # (*shape) of the images
-    components: Tensor  # (L, *shape) orthonormal: of length 1, and at right angles to each other
-    variances: Tensor  # (L,) of the code's numbers, over N images, not N - 1
+    components: Tensor  # (L, *shape) orthonormal: of norm 1, and orthogonal to each other
+    variances: Tensor  # (L,) of each dimension of the code, dividing by N, not N - 1
     total: Tensor  # () the variance of the images, summed over pixels
 
     @property
     def shares(self):
-        """The share of the variance of the images that each component keeps, (L,)."""
+        """The fraction of the variance of the images that each component explains, (L,)."""
         return self.variances / self.total
 
     def first(self, latent):
-        """The same with the first `latent` components only. Raises ValueError if it has fewer."""
+        """The same PCA with only the first `latent` components. Raises ValueError if it has fewer."""
         latent = whole_number("latent", latent, 0, len(self.components))
         return self._replace(components=self.components[:latent], variances=self.variances[:latent])
 
@@ -53,12 +53,12 @@ class PCA(NamedTuple):
 
 
 def principal_components(x):
-    """Fit all principal components that there are, (N, *shape) -> PCA with L = min(N, pixels).
+    """Fit all principal components, (N, *shape) -> PCA with L = min(N, pixels).
 
     x - mean = U S V^T;  components = rows of V^T, variances = S^2 / N
 
-    A component may point either way; here its largest number, by size, is positive. Raises ValueError
-    on fewer than two images, NaN, or infinity, TypeError on whole numbers or no tensor.
+    The sign of a component is arbitrary; here its entry with the largest magnitude is positive. Raises
+    ValueError for fewer than two images, NaN or infinity, TypeError if x is not a floating-point tensor.
     (Pearson 1901; Hotelling 1933)
     """
     if tensor("x", x).ndim < 2 or len(x) < 2:

@@ -12,15 +12,14 @@ SPIN = {
 
 
 def settle_threads():
-    """Give PyTorch as many threads as this process may use CPUs, and keep waiting threads from spinning.
+    """Set PyTorch's threads to the number of usable CPUs, and stop waiting threads from spinning.
 
-    A container often sees all cores of its host and may use one or two: loky counts those of the affinity
-    mask and of the control group's quota.
+    A container often sees all cores of its host but may use only one or two: loky counts those allowed by
+    the affinity mask and the control group's quota.
 
-    Where a thread has to share its core, the others wait for it at the end of every operation, by
-    default in a busy loop that takes the core from the thread they wait for. Settings that the
-    user has made in the environment stay. It works best before torch is imported; afterwards only
-    the number of threads can change.
+    If a thread shares its core, the others wait for it at the end of every operation, by default in a
+    busy loop that takes the core from the very thread they wait for. Settings already in the environment
+    are kept. Call it before torch is imported; afterwards only the number of threads can change.
     """
     chosen = "OMP_NUM_THREADS" in os.environ
     if not chosen:
@@ -37,7 +36,7 @@ def settle_threads():
 def resolve_device(device="auto"):
     """A torch.device from "auto" (CUDA, else MPS, else CPU), a name, or a torch.device.
 
-    Raises ValueError if the name is not a device's, or no such device is here.
+    Raises ValueError if the name is invalid or the device is not available.
     """
     import torch
 
@@ -60,7 +59,7 @@ def resolve_device(device="auto"):
 
 
 def resolve_seed(seed=None):
-    """The seed itself, or, for None, that of the environment variable VAE_LESSONS_SEED, or 0.
+    """The seed; None means that of the environment variable VAE_LESSONS_SEED, or 0.
 
     Raises ValueError if it is not a whole number from 0 to 2**63 - 1.
     """
@@ -77,7 +76,7 @@ def resolve_seed(seed=None):
 
 
 def progress_bar(steps, progress=True):
-    """A text bar of tqdm, of which nothing stays in a notebook; disabled outside a terminal or notebook."""
+    """A tqdm text bar that is removed when done; disabled outside a terminal or notebook."""
     from tqdm import tqdm
 
     watched = sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")

@@ -3,7 +3,7 @@
 from vae_lessons import check
 check.reparameterize(reparameterize)  # the verdict; .hint() and .solution() help
 
-exercises/NAME.py holds check.NAME: whoever adds an exercise adds that file.
+exercises/NAME.py holds check.NAME: to add an exercise, add that file.
 """
 
 from importlib import import_module

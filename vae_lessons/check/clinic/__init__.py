@@ -1,4 +1,4 @@
-"""The bug clinic of lesson 06: six VAEs with one bug each, a healthy one, and their charts."""
+"""The bug clinic: six VAEs with one bug each, a healthy one, and their charts."""
 
 from vae_lessons.check.clinic.bugs import BUGS, CATALOGUE
 from vae_lessons.check.clinic.charts import show

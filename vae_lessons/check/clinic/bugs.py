@@ -1,4 +1,4 @@
-"""A name -> a VAE with that one bug, and how it looks: the diseases of lesson 06's clinic."""
+"""A name -> a VAE with that one bug, and its symptoms: the catalogue of the clinic."""
 
 import inspect
 import textwrap
@@ -12,7 +12,7 @@ from vae_lessons.model import VAE, Output, Posterior
 
 
 class Healthy(VAE):
-    """The VAE of lesson 06 in the parts that a bug can sit in; each bug below changes one of them."""
+    """A VAE with a method for each part that can have a bug; each bug overrides one."""
 
     def noisy(self, mu, log_var, eps):
         """A draw from q(z|x), three of (B, L) -> (B, L)."""
@@ -23,7 +23,7 @@ class Healthy(VAE):
         return Terms(nll, kl)
 
     def prior(self, n, generator):
-        """The z that new images are decoded from, -> (n, L)."""
+        """The z from which new images are decoded, -> (n, L)."""
         return torch.randn(n, self.latent, generator=generator)
 
     def show(self, logits):
@@ -58,13 +58,13 @@ class _MeanOverPixels(Healthy):
 
 class _NoNoise(Healthy):
     def noisy(self, mu, log_var, eps):
-        """No draw at all, three of (B, L) -> (B, L)."""
+        """No noise, three of (B, L) -> (B, L)."""
         return mu
 
 
 class _ExpLogVar(Healthy):
     def noisy(self, mu, log_var, eps):
-        """The variance for sigma, three of (B, L) -> (B, L)."""
+        """The variance in place of sigma, three of (B, L) -> (B, L)."""
         return mu + torch.exp(log_var) * eps
 
 
@@ -91,8 +91,8 @@ class _ReluLogVar(Healthy):
 
 class _SigmoidTwice(Healthy):
     def decode(self, z):
-        """Probabilities for logits, (B, L) -> (B, *shape)."""
-        return torch.sigmoid(super().decode(z))  # and the loss takes it for logits
+        """Probabilities in place of logits, (B, L) -> (B, *shape)."""
+        return torch.sigmoid(super().decode(z))  # and the loss treats it as logits
 
 
 class _UniformDraws(Healthy):
@@ -109,18 +109,18 @@ class _WideDraws(Healthy):
 
 class _LogitsShown(Healthy):
     def show(self, logits):
-        """The logits as they are, (B, *shape) -> (B, *shape)."""
+        """The logits without a sigmoid, (B, *shape) -> (B, *shape)."""
         return logits.clamp(0, 1)
 
 
 class Bug(NamedTuple):
-    """One bug: its model, what is wrong in words, and how it looks. `{...}` are a patient's numbers."""
+    """One bug: its model, what is wrong, and its symptoms. `{...}` are a patient's numbers."""
 
     model: type
     wrong: str
-    seen: str  # in this patient: what gives it away
-    else_seen: str  # in any: what would have been seen, had it been this bug
-    healthy: str = ""  # the healthy line, where the method of `Healthy` does not show it
+    seen: str  # in this patient: its symptoms
+    else_seen: str  # in any patient: what this bug would show
+    healthy: str = ""  # the healthy line, if the method of `Healthy` does not show it
 
     @property
     def code(self):
@@ -138,90 +138,104 @@ def _lines(function):
 
 CATALOGUE = {
     "no KL": Bug(
-        _NoKl, "the loss is the reconstruction alone",
-        "its KL is {kl:.0f} nats and still climbs (healthy: {h.kl:.0f}), and each cloud has shrunk to a "
-        "point, sigma {sigma:.3f}. Nobody charges for what the code says.",
-        "the KL would climb past 10 nats and not level off, and each cloud would shrink to a point, with a "
+        _NoKl,
+        "the loss is the reconstruction alone",
+        "its KL is {kl:.0f} nats and still climbs (healthy: {h.kl:.0f}), and each q(z|x) has shrunk to a "
+        "point, sigma {sigma:.3f}. The loss puts no price on what the code says.",
+        "the KL would climb past 10 nats and not level off, and each q(z|x) would shrink to a point, with a "
         "sigma below 0.01.",
     ),
     "KL with the wrong sign": Bug(
-        _KlSign, "the KL is subtracted from the loss: the further from the prior, the better",
-        "its KL runs away to {kl:.0e} nats, and nothing is left of the reconstruction.",
-        "the KL would run away to millions of nats, the nll would go back to that of the mean image, and the "
-        "draws would be specks.",
+        _KlSign,
+        "the KL is subtracted from the loss, so that leaving the prior is rewarded",
+        "its KL runs away to {kl:.0e} nats, and it no longer reconstructs anything.",
+        "the KL would run away to millions of nats, the nll would go back to that of the mean image, and "
+        "the draws would be specks.",
     ),
     "reconstruction averaged over pixels": Bug(
-        _MeanOverPixels, "the nll is a mean over 784 pixels, the KL a sum, which is beta = 784",
-        "its KL is {kl:.2f}, all clouds are the prior itself, and every draw is the mean image. This is "
-        "posterior collapse; a KL summed over the batch, or a z without gradient, would look just the same.",
-        "the KL would fall to 0, all codes would sit on one point, and every draw would be the same "
-        "grey blot.",
+        _MeanOverPixels,
+        "the nll is a mean over 784 pixels, the KL a sum, which is beta = 784",
+        "its KL is {kl:.2f}, every q(z|x) is the prior, and every draw is the mean image. This is posterior "
+        "collapse; a KL summed over the batch, or a z without gradient, would look the same.",
+        "the KL would fall to 0, all codes would sit on one point, and every draw would be the same grey "
+        "blot.",
     ),
     "no noise": Bug(
-        _NoNoise, "z = mu: the decoder never sees a sample",
-        "every sigma is {sigma:.2f}, the prior's, since nothing rewards a narrower one, and the clouds all "
-        "overlap. To tell ten digits apart takes log 10 = 2.3 nats; with a KL of {kl:.1f} it rebuilds "
-        "like the healthy one, nll {nll:.0f} to {h.nll:.0f}: too good to be true.",
-        "every cloud would be as wide as the prior, sigma 1, and the KL would stay below 2 nats, while "
-        "the nll is as low as the healthy one's.",
+        _NoNoise,
+        "z = mu: the decoder never sees a sample",
+        "every sigma is {sigma:.2f}, as in the prior, since nothing rewards a narrower one, and all q(z|x) "
+        "overlap. To tell ten digits apart takes log 10 = 2.3 nats. With a KL of {kl:.1f} its nll is like "
+        "the healthy one's, {nll:.0f} to {h.nll:.0f}, which is too good to be true.",
+        "every q(z|x) would be as wide as the prior, sigma 1, and the KL would stay below 2 nats, while the "
+        "nll is as low as the healthy one's.",
     ),
     "sigma = exp(log_var)": Bug(
-        _ExpLogVar, "the noise is scaled by the variance, the KL still by the standard deviation",
-        "its KL is {kl:.1f} (healthy: {h.kl:.1f}) and else nothing shows.",
-        "you would hardly see it: the KL would level off near 3 nats in place of 5, and curves, draws "
-        "and codes would look healthy. A check of z's standard deviation finds it; no picture does.",
+        _ExpLogVar,
+        "the noise is scaled by the variance, the KL still by the standard deviation",
+        "its KL is {kl:.1f} (healthy: {h.kl:.1f}), and there is no other symptom.",
+        "you would hardly see it: the KL would level off near 3 nats instead of 5, and curves, draws and "
+        "codes would look healthy. A check of z's standard deviation finds it; a picture does not.",
     ),
     "ReLU on mu": Bug(
-        _ReluMu, "mu cannot be negative",
+        _ReluMu,
+        "mu cannot be negative",
         "no code has a negative coordinate.",
-        "no code would have a negative coordinate: they would fill one quadrant, lie on one axis where a "
-        "unit is dead, or on one point where both are, and the nll would be 10 nats or more above the "
-        "healthy one's.",
+        "no code would have a negative coordinate: they would fill one quadrant, or one axis if a unit is "
+        "dead, or one point if both are, and the nll would be 10 nats or more above the healthy one's.",
     ),
     "tanh on mu": Bug(
-        _TanhMu, "mu cannot leave the interval from -1 to 1",
-        "its codes fill a square and crowd at its edges: the largest |mu| is {reach:.2f} (healthy: "
-        "{h.reach:.1f}). The prior draws from beyond the square too, where the decoder was never "
-        "trained: some draws are overdone.",
-        "the codes would fill a square from -1 to 1 and crowd at its edges.",
+        _TanhMu,
+        "mu cannot leave the interval from -1 to 1",
+        "its codes fill a square and accumulate at its edges: the largest |mu| is {reach:.2f} (healthy: "
+        "{h.reach:.1f}). The prior also draws from outside the square, where the decoder was never trained: "
+        "some draws are distorted.",
+        "the codes would fill a square from -1 to 1 and accumulate at its edges.",
         "return Posterior(mu, log_var)",
     ),
     "ReLU on log_var": Bug(
-        _ReluLogVar, "no cloud can be narrower than the prior",
+        _ReluLogVar,
+        "no q(z|x) can be narrower than the prior",
         "no sigma is below 1.",
-        "no sigma would be below 1; the codes would have to spread to 6 or more to be told apart, and "
-        "the nll would be about 10 nats above the healthy one's.",
+        "no sigma would be below 1; the codes would spread to 6 or more to be distinguishable, and the nll "
+        "would be about 10 nats above the healthy one's.",
     ),
     "sigmoid twice": Bug(
-        _SigmoidTwice, "the decoder ends in a sigmoid, and the loss applies another",
-        "its pixels have probabilities from {palest:.2f} to {darkest:.2f}: sigmoid of a number from 0 "
-        "to 1 cannot leave the interval from 0.50 to 0.73. No pixel can be white, so the nll hangs at "
-        "{nll:.0f} nats, about 784 log 2, which is what knowing nothing costs.",
-        "the paper would be grey, since a sigmoid of a probability is at least 0.5, and the nll would "
-        "hang near 784 log 2 = 543.",
+        _SigmoidTwice,
+        "the decoder ends in a sigmoid, and the loss applies another",
+        "its pixels have probabilities from {palest:.2f} to {darkest:.2f}: the sigmoid of a number from 0 "
+        "to 1 lies between 0.50 and 0.73. No pixel can be white, so the nll stays at {nll:.0f} nats, about "
+        "784 log 2, the nll of probability 1/2 for every pixel.",
+        "the background would be grey, since the sigmoid of a probability is at least 0.5, and the nll "
+        "would stay near 784 log 2 = 543.",
         "return super().decode(z)",
     ),
     "draws from a uniform": Bug(
-        _UniformDraws, "torch.rand where torch.randn was meant",
-        "both curves and the codes are healthy; only the draws are too much alike (spread {spread:.3f}, "
-        "healthy {h.spread:.3f}). They all come from the square between 0 and 1, a small piece of the "
-        "plane.",
-        "both curves and the codes would be healthy, and the draws would all be variations of one or "
-        "two digits.",
+        _UniformDraws,
+        "torch.rand in place of torch.randn",
+        "both curves and the codes are healthy, but the draws are too similar (spread {spread:.3f}, healthy "
+        "{h.spread:.3f}). They all come from the square between 0 and 1, a small part of the plane.",
+        "both curves and the codes would be healthy, and the draws would all be variations of one or two "
+        "digits.",
     ),
     "draws far too wide": Bug(
-        _WideDraws, "z is drawn with 15 times the prior's standard deviation",
-        "both curves and the codes are healthy; the draws come from where no code is.",
+        _WideDraws,
+        "z is drawn with 15 times the prior's standard deviation",
+        "both curves and the codes are healthy; the draws come from where there are no codes.",
         "both curves and the codes would be healthy, and the draws bold black shapes, almost without grey.",
     ),
     "logits shown as pictures": Bug(
-        _LogitsShown, "the draws are the decoder's output without the sigmoid",
+        _LogitsShown,
+        "the draws are the decoder's output without the sigmoid",
         "both curves and the codes are healthy; the draws have hard edges and no grey.",
         "both curves and the codes would be healthy, and the draws thin and hard-edged, almost without grey.",
     ),
-}  # fmt: skip
+}
 BUGS = {name: bug.wrong for name, bug in CATALOGUE.items()}  # what the learner chooses from
 PATIENTS = (
-    "no KL", "reconstruction averaged over pixels", "no noise", "tanh on mu", "sigmoid twice",
+    "no KL",
+    "reconstruction averaged over pixels",
+    "no noise",
+    "tanh on mu",
+    "sigmoid twice",
     "draws from a uniform",
-)  # fmt: skip
+)

@@ -9,7 +9,7 @@ from vae_lessons import plots
 def show(patients):
     """The charts of all patients, one row each -> Picture: curves, new images, codes.
 
-    The healthy model's curves are dotted in every row. An ellipse is one cloud's sigma; the dotted
+    The healthy model's curves are dotted in every row. An ellipse is the sigma of one q(z|x); the dotted
     circles are one, two and three standard deviations of the prior.
     """
     healthy = patients[0]
@@ -21,7 +21,7 @@ def show(patients):
         plots.tiles(row[2], plots.drawable(patient.draws[:16]), 8)
         _codes(row[3], patient)
         row[0].set_ylabel(patient.name, rotation=0, ha="right", va="center", fontsize=13, weight="bold")
-    titles = ("nll (nats)", "KL (nats)", "new images, drawn from the prior", "codes, clouds, prior")
+    titles = ("nll (nats)", "KL (nats)", "new images, drawn from the prior", "mu, q(z|x) and the prior")
     for ax, title in zip(np.atleast_2d(made)[0], titles, strict=True):
         ax.set_title(title, fontsize=10)
     for ax in np.atleast_2d(made)[-1, :2]:
@@ -49,7 +49,7 @@ def _curve(ax, healthy, values):
 
 
 def _codes(ax, patient):
-    """The mean of each image's cloud, forty clouds as ellipses, and the prior's circles."""
+    """The mu of each image, forty q(z|x) as ellipses, and the prior as circles."""
     mu, sigma = patient.mu.numpy(), (patient.log_var / 2).exp().numpy()
     y = plots.classes([0] * len(mu) if patient.y is None else patient.y, len(mu))
     colours = np.array(plots.COLOURS)[y % 10]
@@ -69,9 +69,9 @@ def _ellipses(ax, centres, radii, **style):
 
 
 def _in_words(patient):
-    """The row of one patient for those who cannot see it, -> str."""
+    """The text alternative of one patient's row, -> str."""
     return (
         "{name}: nll {nll:.0f}, KL {kl:.2g} nats after the last epoch; codes from {lowest:.1f} to "
-        "{reach:.1f}, median sigma {sigma:.2g}; new images with pixels from {palest:.2f} to "
-        "{darkest:.2f}, spread {spread:.3f}, {grey:.0%} of them grey."
+        "{reach:.1f}, median sigma {sigma:.2g}; new images with pixels from {palest:.2f} to {darkest:.2f}, "
+        "spread {spread:.3f}, {grey:.0%} of them grey."
     ).format(name=patient.name, **patient.numbers)

@@ -1,4 +1,4 @@
-"""Data -> six sick VAEs and a healthy one, and what they leave to look at."""
+"""Data -> six VAEs with one bug each and a healthy one, trained, and what they show."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ SETTINGS = {"latent": 2, "hidden": (128, 128)}
 
 
 class Patient(NamedTuple):
-    """What a short training run leaves to look at; which bug it had is not written here."""
+    """What a short training run shows; its bug is not recorded here."""
 
     name: str  # "healthy", or a letter
     scores: list[Scores]  # on held-out images: before training, then after each epoch
@@ -28,14 +28,18 @@ class Patient(NamedTuple):
 
     @property
     def numbers(self):
-        """What the pictures show as numbers, dict: nats, and spreads of codes and draws."""
+        """What the pictures show, as numbers, dict: nats, and spreads of codes and draws."""
         return {
-            "nll": self.scores[-1].nll, "kl": self.scores[-1].kl,
-            "sigma": (self.log_var / 2).exp().median().item(), "reach": self.mu.abs().max().item(),
-            "lowest": self.mu.min().item(), "spread": self.draws.std(0).mean().item(),
-            "darkest": self.draws.max().item(), "palest": self.draws.min().item(),
+            "nll": self.scores[-1].nll,
+            "kl": self.scores[-1].kl,
+            "sigma": (self.log_var / 2).exp().median().item(),
+            "reach": self.mu.abs().max().item(),
+            "lowest": self.mu.min().item(),
+            "spread": self.draws.std(0).mean().item(),
+            "darkest": self.draws.max().item(),
+            "palest": self.draws.min().item(),
             "grey": ((self.draws > 0.05) & (self.draws < 0.95)).float().mean().item(),
-        }  # fmt: skip
+        }
 
 
 _ward = {}  # letter -> (name of its bug, Patient), and "healthy" -> (None, Patient), of the last `train`
@@ -44,9 +48,9 @@ _ward = {}  # letter -> (name of its bug, Patient), and "healthy" -> (None, Pati
 def train(data, seed=None):
     """Train a healthy VAE and six that have one bug each, Data -> list of seven Patients.
 
-    3,000 images, 8 epochs, two latent numbers, always on the CPU: some seconds in all. Which letter
-    has which bug depends on the seed, and is what `check.bug_clinic` asks for. The caller's random
-    state is left as it was.
+    3,000 images, 8 epochs, two latent dimensions, always on the CPU: some seconds in all. Which letter
+    has which bug depends on the seed, and is what `check.bug_clinic` asks. The caller's random state
+    is unchanged.
     """
     seed = resolve_seed(seed)
     x, held_out = data.train.first(IMAGES).x.cpu(), data.test.first(HELD_OUT).to("cpu")
@@ -70,14 +74,20 @@ def key():
 
 
 def examine(name, kind, x, held_out, seed):
-    """Train one model of a kind by its own loss, (N, *shape), Split -> Patient."""
+    """Train one model with its own loss, (N, *shape), Split -> Patient."""
     model = kind(**SETTINGS, shape=tuple(x.shape[1:]), seed=seed % 2**63)
     model.start_at(x.mean(0))
     scores = [evaluate(model, held_out, seed)]
     history = fit(
-        model, Data(Split(x), held_out), epochs=EPOCHS, batch=BATCH, device="cpu", seed=seed, progress=False,
+        model,
+        Data(Split(x), held_out),
+        epochs=EPOCHS,
+        batch=BATCH,
+        device="cpu",
+        seed=seed,
+        progress=False,
         objective=lambda model, batch, generator: model.charged(*model.terms(batch, generator)),
-    )  # fmt: skip
+    )
     with torch.no_grad():
         z = model.prior(HELD_OUT, torch.Generator().manual_seed(0))
         draws, (mu, log_var) = model.show(model.decode(z)), model.encode(held_out.x)

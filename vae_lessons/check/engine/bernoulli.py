@@ -1,4 +1,4 @@
-"""What can go wrong with -log p(x|z) under a Bernoulli decoder: sure logits, and grey pixels."""
+"""What can go wrong with -log p(x|z) under a Bernoulli decoder: extreme logits, and grey pixels."""
 
 from itertools import product
 
@@ -11,9 +11,9 @@ from vae_lessons.check.engine.probes import placed, row
 
 
 def saturated(call, *clouds):
-    """What becomes of the loss of one pixel where the decoder is sure, -> a sentence, or "" if all is well.
+    """Test the loss of one pixel at extreme logits, -> a sentence on where it fails, or "".
 
-    A sigmoid in float32 is 1 from a logit of 17 on: who takes a logarithm by hand takes that of 0.
+    In float32 the sigmoid of 17 is 1, so that log(1 - sigmoid(logits)), written by hand, is log(0).
     """
     for logit, pixel in product((20, -20, 30, -30, 100, -100), (0, 1)):
         x, logits = (placed(row(value)) for value in (pixel, logit))
@@ -33,13 +33,13 @@ def saturated(call, *clouds):
 
 def _fragile(said):
     return (
-        f"One remark: {said}, because a sigmoid is rounded to 0 or 1 there, or an exponential too large. "
-        "F.binary_cross_entropy_with_logits, F.logsigmoid and F.softplus take logits as they are: use one."
+        f"One remark: {said}, because the sigmoid is rounded to 0 or 1, or an exponential overflows. "
+        "Use F.binary_cross_entropy_with_logits, F.logsigmoid or F.softplus, which take logits."
     )
 
 
 def refuses_grey(facts):
-    """What gives PyTorch's Bernoulli away: its log_prob refuses pixels that are neither 0 nor 1."""
+    """Whether PyTorch's Bernoulli was used: its log_prob refuses pixels that are neither 0 nor 1."""
     end = facts[-1].value
     return (
         isinstance(end, Failure)
@@ -49,8 +49,8 @@ def refuses_grey(facts):
 
 
 REFUSES_GREY = (
-    "the idea is right, but torch.distributions refuses a Bernoulli pixel that is neither 0 nor 1, and some "
-    "are grey: write Bernoulli(logits=logits, validate_args=False) or use F.binary_cross_entropy_with_logits."
+    "this is right for pixels that are 0 or 1, but some are grey, and torch.distributions.Bernoulli refuses "
+    "them. Write Bernoulli(logits=logits, validate_args=False), or use F.binary_cross_entropy_with_logits."
 )
 
 

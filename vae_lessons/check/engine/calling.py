@@ -1,4 +1,4 @@
-"""A learner's function -> its answer, or what is the matter with it. Nothing in it breaks a check."""
+"""Call a learner's function -> its answer, or why there is none. No error in it stops a check."""
 
 import contextlib
 import dis
@@ -16,12 +16,10 @@ import numpy as np
 import torch
 
 SECONDS = 10.0  # for all calls of one check
-IDLE = {
-    "RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP", "MAKE_CELL", "COPY_FREE_VARS"
-}  # fmt: skip
-RAISING = {
-    "LOAD_GLOBAL", "LOAD_COMMON_CONSTANT", "PUSH_NULL", "PRECALL", "CALL", "CALL_FUNCTION", "RAISE_VARARGS"
-}  # fmt: skip
+IDLE = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP"}
+IDLE |= {"MAKE_CELL", "COPY_FREE_VARS"}
+RAISING = {"LOAD_GLOBAL", "LOAD_COMMON_CONSTANT", "PUSH_NULL", "PRECALL", "CALL", "CALL_FUNCTION"}
+RAISING |= {"RAISE_VARARGS"}
 PARENTS = {"super", "__init__", "torch", "nn", "Module"}
 
 
@@ -29,31 +27,31 @@ NONE = inspect.Parameter.empty
 
 
 class Failure(NamedTuple):
-    """Why there is no answer: the sentence that the learner reads, and the kind of trouble that it is."""
+    """Why there is no answer: a sentence for the learner, and the kind by which failures are compared."""
 
     sentence: str
     kind: str
 
 
 class Failed(Exception):
-    """Raised by a Call, with a Failure, where there is no answer to judge."""
+    """Raised by a Call, with a Failure, if there is no answer to judge."""
 
 
 class TooLong(BaseException):
-    """Raised in a learner's code when time is up; no `except Exception` of theirs holds it."""
+    """Raised in a learner's code when time is up. An `except Exception` in it does not catch this."""
 
 
 def no_answer(sentence):
-    """A Failed to raise where what a function gave cannot be judged."""
+    """The Failed to raise if an answer cannot be judged, sentence -> Failed."""
     return Failed(Failure(sentence, sentence))
 
 
 class Call:
-    """A learner's function, called on clones. Raises Failed where it gives no such answer.
+    """A learner's function, called on copies of its arguments. Raises Failed if the answer has another type.
 
     `call(...)` gives the raw answer, `call.tensor(...)` a tensor, `call.tensors(2, ...)` a tuple of two,
-    `call.number(...)` a float. What the function prints is shown the first time only. `parameters` are
-    the exercise's with their defaults, `NONE` where there is none: one that has a default is an option.
+    `call.number(...)` a float. What the function prints is shown at the first call only. `parameters`
+    maps those of the exercise to their defaults, or to `NONE`; one with a default is optional.
     """
 
     def __init__(self, function, parameters=None):
@@ -61,11 +59,11 @@ class Call:
         self.own = _own(function)
 
     def arranged(self, *args, **kwargs):
-        """The arguments as the function takes them: an option by its name, its default where it has none."""
+        """The arguments to call it with, -> list, dict: optional ones by name, if it has them."""
         given = dict(zip(self.parameters, args, strict=False)) or dict(enumerate(args))
         options = {name: value for name, value in self.parameters.items() if value is not NONE}
         first = list(self.own)[: len(self.parameters) - len(options)]
-        if any(name in options for name in first):  # an option stands among the others, so all go by name
+        if any(name in options for name in first):  # an optional one comes first: pass all by name
             named = {name: value for name, value in given.items() if name in self.own}
         else:
             named = {name: given[name] for name in options if name in given and name in self.own}
@@ -86,11 +84,11 @@ class Call:
             raise Failed(Failure(said_by(error, self.function), kind)) from None
 
     def tensor(self, *args, **kwargs):
-        """The answer, once it is one tensor of numbers."""
+        """Call the function and validate that its answer is one tensor of real numbers."""
         return _tensor(self(*args, **kwargs))
 
     def tensors(self, count, *args, **kwargs):
-        """The answer, once it is that many tensors, as a tuple."""
+        """Call the function and validate that its answer is `count` tensors, -> tuple."""
         answer = self(*args, **kwargs)
         if answer is None or answer is ...:
             _tensor(answer)
@@ -100,7 +98,7 @@ class Call:
         return tuple(_tensor(part) for part in answer)
 
     def number(self, *args, **kwargs):
-        """The answer, once it is one number, as a float."""
+        """Call the function and validate that its answer is one number, -> float."""
         answer = self(*args, **kwargs)
         if isinstance(answer, (torch.Tensor, np.ndarray, np.generic)) and np.prod(answer.shape) == 1:
             answer = answer.item()
@@ -113,9 +111,9 @@ class Call:
 
 @contextlib.contextmanager
 def guarded(seed, seconds=SECONDS):
-    """Seeded and on its own: random states, settings and warnings are afterwards as they were.
+    """Run seeded and isolated: random states, settings and warnings are restored afterwards.
 
-    Raises TooLong after `seconds`, if it is not None and the system can (the main thread, not on Windows).
+    Raises TooLong after `seconds`, unless it is None, in the main thread and not on Windows.
     """
     dtype, states = torch.get_default_dtype(), (random.getstate(), np.random.get_state())  # noqa: NPY002
     cuda = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
@@ -134,9 +132,9 @@ def guarded(seed, seconds=SECONDS):
 
 
 def untouched(function):
-    """Whether a function's body is a docstring and `...`, `pass` or `raise NotImplementedError`.
+    """Whether a function's body is only a docstring and `...`, `pass` or `raise NotImplementedError`.
 
-    Of a class, whether that holds of all its methods; __init__ may call that of its parent.
+    A class is untouched if all its methods are; its __init__ may call its parent's.
     """
     if inspect.isclass(function):
         own = [f for f in vars(function).values() if inspect.isfunction(f)]
@@ -167,7 +165,7 @@ def _own(function):
 
 
 def said_by(error, function):
-    """The learner's own exception as theirs: type, message, and the line of their code where it rose."""
+    """The learner's exception in words: type, message, and the line of their code that raised it."""
     text = str(error).strip()
     said = f"Your code stopped with {type(error).__name__}{': ' if text else '.'}{text[:400]}"
     lines = [at for at in _frames(error.__traceback__) if at[0] in _files(function)]
@@ -185,13 +183,13 @@ def _frames(traceback):
 
 
 def _files(function):
-    """The files (of a notebook, the cells) that hold the learner's function, or a class's methods."""
+    """The files, or cells of a notebook, that contain the learner's function or a class's methods."""
     parts = vars(function).values() if inspect.isclass(function) else [inspect.unwrap(function)]
     return {part.__code__.co_filename for part in parts if hasattr(part, "__code__")}
 
 
 def _clone(value):
-    """A tensor that may be changed in place and still passes gradients to the one it came from."""
+    """A copy that may be changed in place and still passes gradients to the original."""
     if isinstance(value, torch.Tensor):
         return value.clone()
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -200,7 +198,7 @@ def _clone(value):
 
 
 def _tensor(answer):
-    """The answer itself, once it is a tensor of real numbers."""
+    """Validate that an answer is a tensor of real numbers, and return it."""
     if isinstance(answer, torch.Tensor) and not answer.is_complex():
         return answer
     if answer is None:
@@ -223,7 +221,7 @@ def _kind(answer):
 
 
 def reseed(seed):
-    """Seed all that a function may draw from; only inside `guarded`."""
+    """Seed every generator that a function may use; only inside `guarded`."""
     torch.default_generator.manual_seed(seed)  # torch.manual_seed would also queue one for a GPU not used yet
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002

@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, product
@@ -11,31 +11,37 @@ from typing import NamedTuple
 
 import torch
 
+<<<<<<< HEAD
 from vae_lessons.check.engine.calling import NONE, SECONDS, Call, Failure, TooLong, guarded, reseed, untouched
 from vae_lessons.check.engine.facts import Fact, agree, compared, first_difference, whole
+=======
+from vae_lessons.check.engine.calling import NONE, Call, Failure, TooLong, guarded, reseed, untouched
+from vae_lessons.check.engine.facts import Fact, agree, compared, first_difference, tensor_facts, whole
+>>>>>>> main
 from vae_lessons.check.engine.multiples import MULTIPLES, SIMPLE, fitting, times
+from vae_lessons.check.engine.probes import Probe
 from vae_lessons.check.engine.verdict import Hinted, Verdict, Words, graded
 
 # Where mistakes were seen, if no more is known of it than that.
 PUBLIC = "public VAE code and the issues filed on it"
 COURSE = "course material and its forums"
-NEAR = "added here, as a near neighbour of one that was seen"
+NEAR = "added here, because it is close to one that was seen"
 
 
 class Mistake(NamedTuple):
-    """One way in which people get it wrong."""
+    """One known mistake."""
 
     name: str
-    says: str  # what the learner reads: what it is, and what is right
+    says: str  # what the learner reads: what is wrong, and what would be right
     seen: str  # where it was seen
-    codes: tuple  # the mistake as functions, each a spelling of it that a check can tell from the others
-    trait: Callable | None = None  # facts -> bool: what gives it away where its numbers may vary
+    codes: tuple  # functions that make the mistake, each in a way that a check can tell from the others
+    trait: Callable | None = None  # facts -> bool: recognises it where no fixed code does
 
 
 class Shown(NamedTuple):
-    """What is added to a verdict by putting the answer on a meter or into a picture."""
+    """What is added to a verdict by a picture of the answer, or by putting it on a meter."""
 
-    draw: Callable | None = None  # () -> plots.Picture, called when the verdict is looked at
+    draw: Callable | None = None  # () -> plots.Picture, called when the verdict is displayed
     says: str = ""  # a sentence added to the message
     fine: bool = True  # False makes a right answer wrong
 
@@ -50,31 +56,47 @@ def no_remark(call, seed):
     return ""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Exercise(Hinted):
-    """A stub to fill, its check, its hints and its solution. Call it with the learner's function.
+    """A function for the learner to write: its check, its hints and its solution. Call it with the function.
 
-    `observe(call, seed)` yields Facts, the smallest input first; the answer is right where they agree with
-    those of `reference`, and it is the first of `mistakes` that they agree with.
+    An answer is right if its facts agree with those of `reference`; if not, it is the first of `mistakes`
+    with the same facts. For a function from tensors to one tensor, `probes(seed)` gives the inputs,
+    smallest first, and `gradients` names the parameters that a gradient must reach. For any other function,
+    `observe(call, seed)` yields the Facts itself.
     """
 
-    name: str
-    parameters: tuple[str, ...]
-    reference: Callable  # the package's own, or a thin bridge to it
-    observe: Callable[[Call, int], Iterator[Fact]]
-    verified: str  # completes "Right: ..."
+    reference: Callable  # the package's function, or a thin wrapper of it
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, ...]
+    name: str = ""  # the reference's, if left out
+    parameters: tuple[str, ...] = ()  # the reference's, if left out
+    probes: Callable[[int], Iterable[Probe]] | None = None
+    gradients: tuple[str, ...] = ()
+    observe: Callable[[Call, int], Iterator[Fact]] | None = None
+    verified: str = "its values and gradients agree with the package's on every input."  # after "Right: "
     solutions: tuple = ()  # the package's functions to show, if not `reference` itself
-    pairs: tuple[Mistake, ...] = ()  # two mistakes at once, looked for if it is none of `mistakes`
-    remark: Callable[[Call, int], str] = no_remark  # what a right answer should be told yet
+    pairs: tuple[Mistake, ...] = ()  # two mistakes at once, looked for after `mistakes`
+    remark: Callable[[Call, int], str] = no_remark  # a sentence added to a right answer, or ""
     show: Callable[[Call, int], Shown] = nothing
     seconds: float = SECONDS  # for all calls of one check
     given: int = field(default=0, repr=False)  # hints so far
-    seen: dict = field(default_factory=dict, repr=False)  # the facts of the package's own and of mistakes
+    seen: dict = field(default_factory=dict, repr=False)  # facts of the reference and of mistakes, kept
+
+    def __post_init__(self):
+        self.name = self.name or self.reference.__name__
+        self.parameters = self.parameters or tuple(inspect.signature(self.reference).parameters)
+
+    def facts(self, call, seed):
+        """What a function does on the probes of a seed, Call, int -> Facts."""
+        if self.observe:
+            yield from self.observe(call, seed)
+            return
+        for probe in self.probes(seed):
+            yield from tensor_facts(call, probe, self.parameters, self.gradients)
 
     def __call__(self, function=..., seed=0):
-        """The verdict on a function, -> Verdict. Raises Unsolved if it is not right and all must be."""
+        """The verdict on a function, -> Verdict. In strict mode, raises Unsolved if it is not right."""
         return graded(self.name, function, self.judge(function, seed))
 
     def __repr__(self):
@@ -103,51 +125,53 @@ class Exercise(Hinted):
         try:
             with guarded(seed, self.seconds):
                 call = self._call(function)
-                facts = list(whole(self.observe(call, seed)))
+                facts = list(whole(self.facts(call, seed)))
                 shown = self._shown(facts, call, seed)
             right = self._right(facts, seed)
             remark = self._remarked(call, seed) if right and shown.fine else ""
         except TooLong:
-            text = "Not yet: it takes too long, so it was stopped. Is there a loop without an end?"
+            text = "Not yet: it takes too long, so it was stopped. Is there an infinite loop?"
             return Verdict("wrong", None, text)
         if right and shown.fine:
             return Verdict("right", None, _joined(f"Right: {self.verified}", shown.says, remark), shown.draw)
         return self._refused(facts, right, shown, seed)
 
     def _call(self, function):
-        """A function, called as the lesson does: its own defaults are those of the package's."""
+        """A function, to be called with the reference's defaults, -> Call."""
         own = inspect.signature(self.reference).parameters
         return Call(function, {name: own[name].default if name in own else NONE for name in self.parameters})
 
     def _remarked(self, call, seed):
-        with guarded(seed), contextlib.suppress(Exception):  # nor is a remark
+        with guarded(seed), contextlib.suppress(Exception):  # a remark must not fail a check
             return self.remark(call, seed)
         return ""
 
     def _shown(self, facts, call, seed):
         if not isinstance(facts[-1].value, Failure):
-            with contextlib.suppress(Exception):  # a picture is no reason to stop
+            with contextlib.suppress(Exception):  # a picture must not fail a check
                 return self.show(call, seed)
         return Shown()
 
     def _right(self, facts, seed):
-        """Whether these are the facts of the package's own."""
+        """Whether these facts agree with the reference's."""
         wanted = self._wanted(seed)
         return len(facts) == len(wanted) and all(map(agree, facts, wanted))
 
     def _refused(self, facts, right, shown, seed):
-        """The verdict on an answer with a mistake, or with right facts that the meter does not let pass."""
+        """The verdict on an answer with a mistake, or with right facts that `show` does not accept."""
         mistake = None if right else self.named(facts, seed)
         told = mistake.says if mistake else "" if right else first_difference(facts, self._wanted(seed))
         text = _joined("Not yet:", told, shown.says)
         return Verdict("wrong", mistake and mistake.name, text, shown.draw)
 
     def _wanted(self, seed):
-        """The facts of the package's own."""
+        """The facts of the reference."""
         key = self._key(self.reference, seed)
         if key not in self.seen:
             with guarded(seed, None):
-                self.seen[key] = list(whole(self.observe(self._call(self.reference), seed)))
+                self.seen[key] = list(
+                    self.facts(self._call(self.reference), seed)
+                )  # an error here is the exercise's
         return self.seen[key]
 
     def named(self, facts, seed=0):
@@ -169,10 +193,11 @@ class Exercise(Hinted):
             Mistake(
                 words := f"the right answer {multiple.words}",
                 f"this is {words}. Nothing else is wrong.",
-                PUBLIC, (times(self.reference, self.parameters, multiple),),
+                PUBLIC,
+                (times(self.reference, self.parameters, multiple),),
             )
             for multiple in fitting(MULTIPLES, self.parameters)
-        )  # fmt: skip
+        )
 
     @cached_property
     def _doubles(self):
@@ -183,18 +208,19 @@ class Exercise(Hinted):
             Mistake(
                 f"{mistake.name}, {multiple.words}",
                 f"two mistakes at once. First: {mistake.says} Second: the whole is {multiple.words}.",
-                NEAR, tuple(times(code, self.parameters, multiple) for code in mistake.codes),
+                NEAR,
+                tuple(times(code, self.parameters, multiple) for code in mistake.codes),
             )
             for mistake, multiple in product(self.mistakes, fitting(SIMPLE, self.parameters))
-        )  # fmt: skip
+        )
 
     def _does(self, code, facts, seed):
-        """Whether a mistake has these facts; those of it that were looked at before are kept."""
+        """Whether a code has these facts. Its own are kept, up to the first that differs."""
         key = self._key(code, seed)
         if not all(map(agree, facts, self.seen.get(key, ()))):
             return False
         reseed(seed)
-        same, self.seen[key] = compared(facts, self.observe(self._call(code), seed))
+        same, self.seen[key] = compared(facts, self.facts(self._call(code), seed))
         return same
 
     def _key(self, code, seed):
@@ -205,7 +231,7 @@ class Exercise(Hinted):
         return Verdict("untouched", None, text)
 
     def _unfit(self, function):
-        """What is wrong with it before it is called at all, or None."""
+        """What is wrong with a function before it is called, or None."""
         wanted = f"{self.name}({', '.join(self.parameters)})"
         if not callable(function):
             return f"give the check your function itself, check.{self.name}({self.name}), without calling it."

@@ -1,4 +1,4 @@
-"""What a function does, as a list of facts: two functions are the same where their facts agree."""
+"""What a function does, as a list of facts: two functions count as the same if their facts agree."""
 
 import math
 from typing import NamedTuple
@@ -10,38 +10,42 @@ from vae_lessons.check.engine.probes import placed
 
 
 class Fact(NamedTuple):
-    """One thing seen of a function: what was asked, what came, and by how much it may be off."""
+    """One observation of a function: what was asked, the value that it gave, and a tolerance."""
 
-    asked: str  # stands behind "Not yet:" just as it is, since it may begin with a formula
+    asked: str  # follows "Not yet:" unchanged, since it may begin with a formula
     value: object  # Tensor, None (no gradient), or anything that == compares
-    tolerance: object = 0.0  # Tensor or number: how far two such values may be apart and be the same
+    tolerance: object = 0.0  # Tensor or number: how far apart two values may be and count as equal
 
 
 def tensor_facts(call, probe, names, gradients=()):
     """The answer to a probe and its gradients, -> Facts.
 
-    `names` are the parameters', `gradients` those that one must reach: of sum_i w_i answer_i, w = 1, 2, ...
+    `names` are those of the parameters, `gradients` those that a gradient must reach. What is differentiated
+    is sum_i w_i answer_i, w = 1, 2, ..., so that swapped numbers are detected.
     """
+    gradients = [name for name in gradients if name not in probe.kinks]
     args = [_leaf(value, name in gradients) for name, value in zip(names, probe.args, strict=True)]
     answer = call.tensor(*args)
     yield Fact(probe.title, *_close(answer))
     weights = torch.arange(1.0, answer.numel() + 1, device=answer.device).view(answer.shape)
-    yield from _gradient_facts(
-        (answer * weights).sum(), dict(zip(names, args, strict=True)), probe, gradients
-    )
+    given = dict(zip(names, args, strict=True))
+    found = gradient((answer * weights).sum(), [given[name] for name in gradients]) if gradients else []
+    for name, value in zip(gradients, found, strict=True):
+        asked = f"the gradient that reaches {name}, {probe.title}"
+        yield Fact(asked, *((None,) if value is None else _close(value)))
 
 
 def gradient(total, leaves):
-    """d total / d leaf for each of the leaves, a list with None where no gradient reaches.
+    """d total / d leaf for each of the leaves, a list with None for a leaf that no gradient reaches.
 
-    Raises Failed with the learner's own error if going backwards fails.
+    Raises Failed with the learner's own error if the backward pass fails.
     """
     if not total.requires_grad:
         return [None] * len(leaves)
     try:
         return list(torch.autograd.grad(total, leaves, allow_unused=True, retain_graph=True))
     except RuntimeError as error:
-        raise no_answer(f"A value comes, but backward() stops: {_why(error)}") from None
+        raise no_answer(f"It returns a value, but backward() fails: {_why(error)}") from None
 
 
 def _why(error):
@@ -51,7 +55,7 @@ def _why(error):
 
 
 def whole(facts):
-    """All facts, -> Facts; where there is no answer, or none that can be read, a Failure is the last."""
+    """All facts, -> Facts. If an answer is missing or unreadable, the last one is a Failure."""
     try:
         yield from facts
     except Failed as failed:
@@ -61,7 +65,7 @@ def whole(facts):
 
 
 def agree(one, other):
-    """Whether two facts say the same: shapes equal, and numbers within the larger tolerance."""
+    """Whether two facts agree: the shapes are equal, and the numbers within the larger tolerance."""
     a, b = one.value, other.value
     if isinstance(a, Failure) and isinstance(b, Failure):
         return a.kind == b.kind
@@ -75,7 +79,7 @@ def agree(one, other):
 
 
 def compared(known, facts):
-    """Whether facts and an iterator of others agree, and the others up to the first that does not."""
+    """Compare facts with others, an iterator, -> whether all agree, those up to the first that differs."""
     found = []
     for fact in whole(facts):
         found.append(fact)
@@ -89,7 +93,7 @@ def first_difference(facts, wanted):
     for got, want in zip(facts, wanted, strict=False):
         if not agree(got, want):
             return _told(got, want)
-    return "It stopped before all was asked."
+    return "It stopped before all inputs were tried."
 
 
 def shown(value):
@@ -107,9 +111,7 @@ def _told(got, want):
     if isinstance(got.value, Failure):
         return got.value.sentence
     if want.value is not None and got.value is None:
-        return (
-            f"{want.asked}: none comes. Something like .detach(), .item() or torch.tensor(...) cuts it off."
-        )
+        return f"{want.asked}: there is none. Something such as .detach() or .item() cuts it off."
     a, b = got.value, want.value
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         if a.shape != b.shape:
@@ -128,15 +130,8 @@ def _leaf(value, wants_gradient):
     return value.clone().requires_grad_(wants_gradient) if isinstance(value, torch.Tensor) else value
 
 
-def _gradient_facts(total, args, probe, names):
-    found = gradient(total, [args[name] for name in names]) if names else []
-    for name, value in zip(names, found, strict=True):
-        asked = f"the gradient that reaches {name}, {probe.title}"
-        yield Fact(asked, *((None,) if value is None else _close(value)))
-
-
 def _close(value):
-    """A deterministic answer on the CPU in float64, and what rounding may do to it in float32."""
+    """A deterministic answer on the CPU in float64, and the tolerance for rounding in float32."""
     value = value.detach().cpu().double()
     return value, 1e-4 * (1 + value.abs().nan_to_num(0, 0, 0))
 

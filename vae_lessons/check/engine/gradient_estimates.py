@@ -1,4 +1,4 @@
-"""What the exercises on the two estimators of a gradient have in common, lesson 04."""
+"""What the two exercises on gradient estimators share."""
 
 import torch
 
@@ -8,16 +8,17 @@ from vae_lessons.check.engine.exercise import COURSE, NEAR, PUBLIC, Mistake, Sho
 from vae_lessons.check.engine.facts import Fact
 from vae_lessons.check.engine.moments import SURE, fresh
 from vae_lessons.check.engine.probes import noise, placed
+from vae_lessons.check.engine.shared_mistakes import same_noise
 
-SAMPLES = ((1, 600), (8, 1500))  # latent numbers and samples; the second makes 12,000 numbers
+SAMPLES = ((1, 600), (8, 1500))  # latent dimensions and samples; the second makes 12,000 numbers
 NAMES = ("mu", "log_var")
 LOG_VAR = (-0.7, 0.9, -1.6, -1.1, 0.3, -0.4, 0.6, -1.3)
 SLOPE = (1.6, -1.2, 1.0, 0.7, -1.5, 1.3, -0.8, 0.9)
 
 
 def place(latent, seed):
-    """mu and log_var (L,), and a smooth f whose mean under q is 0, so that its estimates are steady."""
-    mu = placed(5 + noise(latent, seed=seed))  # far from 0, so that a tenth of it is seen
+    """mu and log_var (L,), and a smooth f with mean 0 under q, so that estimates have a low variance."""
+    mu = placed(5 + noise(latent, seed=seed))  # far from 0, so that an error of a tenth is detected
     log_var, slope = (
         placed(torch.tensor(numbers[:latent], dtype=torch.float64, device="cpu"))
         for numbers in (LOG_VAR, SLOPE)
@@ -53,7 +54,7 @@ def _noise_facts(call, given):
 
 
 def rows_of(call, given, samples):
-    """Both gradients on the CPU, once each is (K, L), as a list."""
+    """Both gradients on the CPU, validated to be (K, L) each, -> list."""
     found = [rows.detach().cpu().double() for rows in call.tensors(2, *given, samples)]
     for rows in found:
         if rows.shape != (samples, len(given[1])):
@@ -64,14 +65,22 @@ def rows_of(call, given, samples):
 
 
 def fitted_facts(said, got, want, *others):
-    """Gradients as a want + b others + rest, each (K, L): a is 1, and nothing is left over, -> Facts."""
+    """The regression got = a want + b others + residual, each (K, L), -> Facts: a is 1, the residual 0."""
     parts = torch.stack([want, *others], 2).transpose(0, 1)  # (L, K, P)
     found = torch.linalg.lstsq(parts, got.T[:, :, None]).solution  # (L, P, 1)
     left = (got.T - (parts @ found)[..., 0]) ** 2
     rest, share = left.sum(1) / (want**2).sum(0), found[:, 0, 0]
     error = (left.mean(1) * torch.linalg.pinv(parts.mT @ parts)[:, 0, 0]).sqrt()  # 0 for a right answer
-    yield Fact(f"estimates for each unit of {said}", share, 0.02 * (1 + share.abs()) + SURE * error)
-    yield Fact(f"what is left over beside {said}", rest, torch.where(rest < 0.05, 0.05, 0.3 * rest))
+    yield Fact(
+        f"the regression coefficient of the estimates on {said}",
+        share,
+        0.02 * (1 + share.abs()) + SURE * error,
+    )
+    yield Fact(
+        f"the share of the estimates that is not explained by {said}",
+        rest,
+        torch.where(rest < 0.05, 0.05, 0.3 * rest),
+    )
 
 
 def shown_with(reference):
@@ -99,43 +108,41 @@ def over_samples(estimate, reduce):
     return lambda *given: tuple(reduce(rows) for rows in estimate(*given))
 
 
-def seeded_inside(estimate):
-    """An estimator with a seed inside."""
-
-    def seeded(*given):
-        torch.manual_seed(0)
-        return estimate(*given)
-
-    return seeded
-
-
 def shared_mistakes(estimate):
     """What goes wrong with the samples in either estimator."""
     return (
-        Mistake("averaged over samples",
+        Mistake(
+            "averaged over samples",
             "the samples are averaged or added up. Return one estimate for each sample, (K, L): their "
             "spread is what the lesson looks at.",
-            COURSE, tuple(over_samples(estimate, lambda rows, how=how: how(rows)) for how in (
-                lambda rows: rows.mean(0),
-                lambda rows: rows.sum(0),
-                lambda rows: rows.mean(0).expand_as(rows))),
+            COURSE,
+            tuple(
+                over_samples(estimate, lambda rows, how=how: how(rows))
+                for how in (
+                    lambda rows: rows.mean(0),
+                    lambda rows: rows.sum(0),
+                    lambda rows: rows.mean(0).expand_as(rows),
+                )
+            ),
         ),
-        Mistake("divided by the number of samples",
-            "each estimate is divided by K, as when f(z).mean() is differentiated. Use f(z).sum(): each "
-            "row then keeps its own.",
-            PUBLIC, (over_samples(estimate, lambda rows: rows / len(rows)),),
+        Mistake(
+            "divided by the number of samples",
+            "each estimate is divided by K, as when f(z).mean() is differentiated. Use f(z).sum(), so that "
+            "each row keeps its own gradient.",
+            PUBLIC,
+            (over_samples(estimate, lambda rows: rows / len(rows)),),
         ),
-        Mistake("sign",
-            "these point the other way: minus the gradient.",
-            NEAR, (over_samples(estimate, torch.neg),),
+        Mistake(
+            "sign",
+            "this is minus the gradient.",
+            NEAR,
+            (over_samples(estimate, torch.neg),),
         ),
-        Mistake("log_var before mu",
-            "the two are returned in the other order: first the gradients for mu, then those for log_var.",
-            NEAR, (lambda *given: tuple(estimate(*given))[::-1],),
+        Mistake(
+            "log_var before mu",
+            "the gradients are in the wrong order: return those for mu first, then those for log_var.",
+            NEAR,
+            (lambda *given: tuple(estimate(*given))[::-1],),
         ),
-        Mistake("the same eps at each call",
-            "each call uses the same noise, as with a seed inside the function. It must be fresh at each "
-            "call.",
-            PUBLIC, (seeded_inside(estimate),),
-        ),
-    )  # fmt: skip
+        same_noise(estimate),
+    )

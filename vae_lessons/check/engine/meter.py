@@ -1,10 +1,10 @@
-"""The evidence meter on what a learner's loss claims: more than log p(x), a bound with a gap, or right."""
+"""A learner's bound on the evidence meter -> more than log p(x), a bound with a gap, or right."""
 
 from vae_lessons import evidence
 from vae_lessons.check.engine import pictures
 from vae_lessons.check.engine.exercise import Shown
 
-PIXELS = evidence.Curve(evidence.thermometer, "bernoulli")  # 12 binary pixels from one latent number
+PIXELS = evidence.Curve(evidence.thermometer, "bernoulli")  # 12 binary pixels from one latent dimension
 OPEN = 0.15  # nats; a right ELBO ends below 0.05
 
 

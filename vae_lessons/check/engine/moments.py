@@ -1,8 +1,9 @@
-"""Draws -> facts: what can be told of a sampler from a few thousand of them, and how sure it is.
+"""Draws -> facts: the moments of a few thousand draws, with tolerances from their standard errors.
 
-Two samples of one distribution differ by more than `SURE` standard errors once in ten million times. Whoever
-wants to see a tenth pools N numbers until SURE standard errors are well below it: a scale has the standard
-error 0.7 / sqrt(N) of itself and a mean 1 / sqrt(N) of sigma, so 12,000 numbers do for both.
+The moments of two samples of one distribution differ by more than `SURE` standard errors once in ten million
+comparisons. To detect an error of a tenth, pool N numbers until SURE standard errors are well below a tenth:
+the relative standard error of a scale is 0.7 / sqrt(N), that of a mean 1 / sqrt(N) in units of sigma, so
+12,000 numbers are enough for both.
 """
 
 import torch
@@ -18,7 +19,7 @@ def mean_fact(asked, draws):
 
 
 def spread_fact(asked, draws):
-    """The standard deviation of each column, (K, ...) -> Fact; the flatter its bell, the less sure it is."""
+    """The standard deviation of each column, (K, ...) -> Fact. The tolerance grows with the kurtosis."""
     sd, flat = draws.std(0), ((draws - draws.mean(0)) ** 4).mean(0)
     error = ((flat - sd**4).clamp(min=0) / len(draws)).sqrt() / (2 * sd)  # that of the root of a mean square
     return Fact(asked, sd, SURE * error.nan_to_num(0, 0, 0))
@@ -32,16 +33,16 @@ def pooled_facts(asked, eps):
 
 
 def shape_fact(asked, draws):
-    """How flat the bell is, E e^4 / (E e^2)^2 over all draws together, (K, ...) -> Fact: 3 for a Gaussian."""
+    """The kurtosis E e^4 / (E e^2)^2 of all draws together, (K, ...) -> Fact: 3 for a Gaussian."""
     e = draws - draws.mean(0)
     ratio = (e**4).mean() / (e**2).mean() ** 2
     return Fact(asked, ratio, torch.as_tensor(SURE * (24 / draws.numel()) ** 0.5).double())
 
 
-def together(asked, one, other):
-    """How far two sets of numbers go together, from -1 to 1; 1 for the same noise, 0 for its own, -> Fact.
+def correlation(asked, one, other):
+    """The uncentred correlation of two sets of numbers, -> Fact: 1 for the same noise, 0 if independent.
 
-    The mean product over the root mean squares of the columns, (K, ...) -> () .
+    The mean product over the root mean squares of the columns, (K, ...) -> ().
     """
     scale = (one**2).mean(0).sqrt() * (other**2).mean(0).sqrt()
     product = (one * other).mean(0) / scale
@@ -53,6 +54,6 @@ def fresh(asked, one, other):
     return Fact(asked, "the same" if torch.equal(one, other) else "other noise")
 
 
-def still(fact):
-    """Whether draws go together so far that further moments of them would mean nothing."""
+def fully_correlated(fact):
+    """Whether a correlation is so high that further moments would mean nothing."""
     return bool(fact.value > 0.99)

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Multiple(NamedTuple):
-    """A constant by which answers are off, in words, and from what it was asked."""
+    """A constant factor by which answers are often wrong."""
 
     words: str  # completes "this is the right answer ..."
     factor: Callable  # the arguments by name -> number
-    needs: str | None = None  # the argument without which it means nothing
+    needs: str | None = None  # the parameter that it depends on
 
 
 def _pixels(given):
@@ -26,12 +26,17 @@ def _images(given):
 
 
 _SIZES = (
-    *(Multiple("divided by the number of pixels", lambda given: 1 / _pixels(given), needs)
-      for needs in ("logits", "x_hat")),
-    Multiple("divided by the number of latent numbers", lambda given: 1 / _latent(given), "mu"),
-    *(Multiple(f"{how} the number of images", lambda given, power=power: _images(given) ** power, needs)
-      for how, power in (("multiplied by", 1), ("divided by", -1)) for needs in ("x", "log_var")),
-)  # fmt: skip
+    *(
+        Multiple("divided by the number of pixels", lambda given: 1 / _pixels(given), needs)
+        for needs in ("logits", "x_hat")
+    ),
+    Multiple("divided by the number of latent dimensions", lambda given: 1 / _latent(given), "mu"),
+    *(
+        Multiple(f"{how} the number of images", lambda given, power=power: _images(given) ** power, needs)
+        for how, power in (("multiplied by", 1), ("divided by", -1))
+        for needs in ("x", "log_var")
+    ),
+)
 SIGN = Multiple("multiplied by -1", lambda given: -1)
 SIMPLE = (
     SIGN,

@@ -1,10 +1,10 @@
-"""A model under observation while somebody draws pictures with it -> what they did, in words."""
+"""Record how a function generates images with a model -> what it did, in words."""
 
 import torch
 
 
 class Watch:
-    """A model under observation in a `with` block: each z decoded, and the q(z|x) of each image encoded."""
+    """Records, in a `with` block, every z that a model decodes and every q(z|x) that it encodes."""
 
     def __init__(self, model):
         self.model, self.z, self.codes, self.hooks = model, [], [], []
@@ -53,10 +53,14 @@ def kind(z):
     mean, sd, k, n = z.mean(0), z.std(0), len(z) ** 0.5, z.numel() ** 0.5
     peak = ((z - mean) ** 4).mean() / z.var() ** 2  # 3 for a Gaussian, 1.8 for a uniform
     moments = (
-        (mean, 0, 1 / k), (z.mean(), 0, 1 / n), (sd, 1, 0.71 / k), (z.std(), 1, 0.71 / n),
-        (torch.corrcoef(z.T)[0, 1], 0, 1 / k), (peak, 3, 24**0.5 / n),
+        (mean, 0, 1 / k),
+        (z.mean(), 0, 1 / n),
+        (sd, 1, 0.71 / k),
+        (z.std(), 1, 0.71 / n),
+        (torch.corrcoef(z.T)[0, 1], 0, 1 / k),
+        (peak, 3, 24**0.5 / n),
         ((z.abs() < 1).double().mean(), 0.6827, 0.47 / n),
-    )  # fmt: skip
+    )
     if all(((value - want).abs() < 5.5 * error).all() for value, want, error in moments):
         return "drawn from N(0, I)"
     if sd.max() > 5:
@@ -74,11 +78,14 @@ def look(model, z, pictures):
         logits = model.decode(z.to(next(model.parameters())))
     x = pictures.detach().to(logits)
     looks = {
-        "probabilities": logits.sigmoid(), "logits": logits, "logits, clamped": logits.clamp(0, 1),
-        "a sigmoid of probabilities": logits.sigmoid().sigmoid(), "exp(logits)": logits.exp(),
+        "probabilities": logits.sigmoid(),
+        "logits": logits,
+        "logits, clamped": logits.clamp(0, 1),
+        "a sigmoid of probabilities": logits.sigmoid().sigmoid(),
+        "exp(logits)": logits.exp(),
         "rounded probabilities": logits.sigmoid().round(),
         "logits, stretched to [0, 1]": (logits - logits.min()) / (logits.max() - logits.min()),
-    }  # fmt: skip
+    }
     for name, those in looks.items():
         if torch.allclose(x, those, atol=1e-3):
             return name

@@ -10,7 +10,7 @@ from vae_lessons.losses import bernoulli_nll
 
 
 def kl_terms(mu, log_var):
-    """The KL of each latent number, (B, L)."""
+    """The KL of each latent dimension, (B, L)."""
     return (mu**2 + log_var.exp() - 1 - log_var) / 2
 
 
@@ -41,7 +41,7 @@ _NLLS = {
     ),
     "double sigmoid": ("the sigmoid is applied twice", lambda x, logits: bernoulli_nll(x, logits.sigmoid())),
     "x and logits swapped": (
-        "x and logits have changed places",
+        "x and logits are swapped",
         lambda x, logits: cross_entropy(logits, x).flatten(1).sum(1),
     ),
     "squared error": ("the reconstruction is a squared error", SQUARED[0]),
@@ -49,8 +49,8 @@ _NLLS = {
     "mean squared error": ("the reconstruction is a squared error, averaged over pixels", SQUARED[3]),
 }
 _KLS = {
-    "KL averaged over latent numbers": (
-        "the KL is averaged over latent numbers",
+    "KL averaged over latent dimensions": (
+        "the KL is averaged over latent dimensions",
         lambda mu, lv: kl_terms(mu, lv).mean(1),
     ),
     "KL summed over the batch": ("the KL is summed over the batch", lambda mu, lv: kl_terms(mu, lv).sum()),

@@ -1,8 +1,11 @@
-"""A learner's answer beside its target -> Picture. Arrays in, ink out, as in plots."""
+"""A learner's answer beside the target -> Picture."""
 
 import numpy as np
+import torch
 
 from vae_lessons.check.engine.calling import no_answer
+from vae_lessons.check.engine.exercise import Shown
+from vae_lessons.check.engine.probes import placed
 from vae_lessons.plots import COLOURS, INK, Picture, axes
 
 TARGET, YOURS = COLOURS[0], COLOURS[6]
@@ -21,12 +24,28 @@ def lines(x, panels, xlabel, ylabel, alt):
     return Picture(figure, alt)
 
 
-def curve(at, target, yours, title, xlabel, alt):
-    """The two losses over a range, once both are (N,), -> a function that draws them."""
+def curve(at, target, yours, title, xlabel, alt, ylabel="loss"):
+    """Two curves over a range, three of (N,), -> a drawing function. Raises Failed if their shapes differ."""
     if yours.shape != target.shape:
         raise no_answer("no curve")
     panels = {title: {"the target": target, "yours": yours}}
-    return lambda: lines(at, panels, xlabel=xlabel, ylabel="loss", alt=alt)
+    return lambda: lines(at, panels, xlabel=xlabel, ylabel=ylabel, alt=alt)
+
+
+def curve_of(reference, over, arguments, title, xlabel, ylabel, alt):
+    """A `show` with the answer over a range of numbers beside the target: one curve each.
+
+    `over` is (first, last); `arguments` takes one of its numbers, as a tensor (1, 1), to the arguments.
+    """
+
+    def show(call, seed):
+        at = placed(torch.linspace(*over, 61, dtype=torch.float64, device="cpu"))
+        inputs = [tuple(map(placed, arguments(value.view(1, 1)))) for value in at]
+        target = torch.stack([reference(*args).squeeze() for args in inputs])
+        yours = torch.stack([call.tensor(*args).squeeze() for args in inputs])
+        return Shown(curve(at, target, yours, title, xlabel, alt, ylabel))
+
+    return show
 
 
 def surfaces(x, y, panels, xlabel, ylabel, alt):
@@ -41,8 +60,8 @@ def surfaces(x, y, panels, xlabel, ylabel, alt):
     return Picture(figure, alt)
 
 
-def bells(columns, alt):
-    """Histograms of {name: (N,)} as densities over -4..4, beside the standard bell curve, -> Picture."""
+def histograms(columns, alt):
+    """Histograms of {name: (N,)} as densities over -4..4, beside the standard normal density, -> Picture."""
     figure, made = axes(1, len(columns), size=(3.6, 2.6), sharey=True, squeeze=False)
     at = np.linspace(-4, 4, 200)
     for ax, (name, values) in zip(made.flat, columns.items(), strict=True):

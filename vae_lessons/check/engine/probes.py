@@ -12,10 +12,11 @@ class Probe(NamedTuple):
 
     title: str
     args: tuple
+    kinks: tuple = ()  # parameters whose gradient is not compared: a right answer may have a kink there
 
 
 def placed(value):
-    """A tensor in the type and on the device in which the learner's notebook makes its own."""
+    """A tensor with the default dtype, on the default device; any other value unchanged."""
     if isinstance(value, torch.Tensor) and value.is_floating_point():
         return value.detach().to(torch.get_default_device(), torch.get_default_dtype())
     return value
@@ -27,8 +28,13 @@ def noise(*shape, seed=0):
     return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
 
 
+def numbers(*values):
+    """Each number by itself, numbers -> tuple of (1, 1)."""
+    return tuple(map(row, values))
+
+
 def row(*values):
-    """One image of a few pixels, numbers -> (1, D)."""
+    """One image of a few pixels, or one code, numbers -> (1, D)."""
     return torch.tensor([values], dtype=torch.float64, device="cpu")
 
 

@@ -13,7 +13,7 @@ YES, NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")  # of VAE_
 
 
 class Unsolved(AssertionError):
-    """An exercise that is untouched or wrong, where VAE_LESSONS_STRICT asks for all to be right."""
+    """An exercise is untouched or wrong, and VAE_LESSONS_STRICT is on."""
 
     def _render_traceback_(self):
         """What Jupyter shows in place of a traceback: the sentence alone."""
@@ -22,7 +22,7 @@ class Unsolved(AssertionError):
 
 @dataclass
 class Verdict:
-    """What a check says. It displays itself; its picture, if it has one, is drawn when it is looked at."""
+    """The result of a check, which displays itself. Its picture, if it has one, is drawn when displayed."""
 
     status: str  # "untouched", "wrong" or "right"
     mistake: str | None  # the catalogue's name for what is wrong, if it is known
@@ -56,10 +56,10 @@ class Words(str):
 
 
 def graded(exercise, answer, verdict):
-    """The verdict on an answer to an exercise, -> the same Verdict.
+    """Record the verdict on an answer, -> the same Verdict.
 
-    Raises Unsolved if it is not right and VAE_LESSONS_STRICT asks for that. Where the environment
-    variable VAE_LESSONS_VERDICTS names a file, a JSON line is added to it first.
+    Raises Unsolved if it is not right and VAE_LESSONS_STRICT is on. If the environment variable
+    VAE_LESSONS_VERDICTS names a file, a JSON line is added to it first.
     """
     must = strict()
     if path := os.environ.get("VAE_LESSONS_VERDICTS"):
@@ -73,7 +73,7 @@ def graded(exercise, answer, verdict):
 
 
 def strict():
-    """Whether VAE_LESSONS_STRICT asks for right answers, bool. Raises ValueError if it says neither."""
+    """Whether VAE_LESSONS_STRICT is on, bool. Raises ValueError if its value means neither on nor off."""
     value = os.environ.get("VAE_LESSONS_STRICT", "")
     plain = value.strip().lower()
     if plain not in (*YES, *NO):
@@ -92,7 +92,7 @@ def _in_package(answer):
 
 
 class Hinted:
-    """What exercises of all kinds share: their hints, given one by one, then `last`."""
+    """What all kinds of exercises share: hints that are given one at a time, then `last`."""
 
     hints: tuple
     last: str  # where to look after the last hint

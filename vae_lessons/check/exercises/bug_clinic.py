@@ -1,4 +1,4 @@
-"""A learner's diagnosis of the clinic's patients -> verdict, with what in the pictures speaks for it."""
+"""A learner's diagnosis of the clinic's patients -> verdict, with the evidence in the pictures."""
 
 import difflib
 
@@ -7,26 +7,28 @@ from vae_lessons.check.clinic import CATALOGUE
 from vae_lessons.check.engine import NEAR, Hinted, Mistake, Verdict, Words, graded
 
 HINTS = (
-    "Sort them first. Whose curves and codes are healthy, so that only its drawing can be at fault? "
-    "Whose KL is off, whose nll?",
-    "A KL near 0 says that all codes are alike, and then all draws must be. Where the KL is low and the "
-    "draws are not alike, look at how wide the clouds are. Where it climbs, look at how narrow.",
-    "What does the shape of the cloud of codes remind you of, and the grey of the paper? The number 784 "
-    "log 2 = 543 is the nll of a model that gives every pixel probability 1/2.",
+    "Sort them first. Whose curves and codes are healthy, so that only the generation can be wrong? Whose "
+    "KL is wrong, and whose nll?",
+    "A KL near 0 means that all codes are alike, and then all draws must be. If the KL is low but the draws "
+    "differ, look at how wide each q(z|x) is. If the KL climbs, look at how narrow.",
+    "What do the shape of the codes and the grey of the background suggest? The number 784 log 2 = 543 is "
+    "the nll of a model that gives every pixel probability 1/2.",
 )
 
 
 class BugClinic(Hinted):
-    """The exercise of lesson 06 that takes names, not a function: check, hint(), solution()."""
+    """The exercise that takes names, not a function: check, hint(), solution()."""
 
     name = "bug_clinic"
     hints, last = HINTS, "check.bug_clinic.solution() names them all."
     mistakes = (
         Mistake(
-            "KL with the wrong sign", CATALOGUE["KL with the wrong sign"].else_seen, NEAR,
+            "KL with the wrong sign",
+            CATALOGUE["KL with the wrong sign"].else_seen,
+            NEAR,
             (dict.fromkeys(clinic.LETTERS, "KL with the wrong sign"),),
         ),
-    )  # fmt: skip
+    )
 
     @property
     def reference(self):
@@ -72,7 +74,7 @@ class BugClinic(Hinted):
 
 
 def _unreadable(answers, key):
-    """What is wrong with the answers before any is weighed, or None."""
+    """What is wrong with the form of the answers, or None."""
     if not isinstance(answers, dict):
         return f'give the answers as a dict, {{"A": "no KL", ...}}, not a {type(answers).__name__}.'
     for letter, name in answers.items():

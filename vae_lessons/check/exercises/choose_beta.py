@@ -1,4 +1,4 @@
-"""The exercise of lesson 07 that asks for a beta for each purpose, judged by what the lesson measured."""
+"""The exercise on choosing a beta for each purpose, judged by what the lesson measured."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,21 +9,21 @@ NEEDED = ("nll", "kl", "coverage")  # rows of the sweep that the purposes are ju
 
 
 class Purpose(NamedTuple):
-    """What a beta is wanted for, what it must do, and what choosing it gives up."""
+    """What a beta is for, what it must achieve, and what choosing it costs."""
 
     asked: str
     fine: Callable  # sweep, beta -> bool
-    rule: str  # what was asked of it, with its number
+    rule: str  # what it must achieve, with a number
     cost: Callable  # sweep, beta -> str
 
 
 def _nll_above(sweep, beta):
-    """Nats by which a beta rebuilds worse than the best of the sweep."""
+    """By how many nats a beta's nll is worse than the best of the sweep."""
     return sweep["nll"][beta] - min(sweep["nll"].values())
 
 
 def _rebuilds(sweep, beta):
-    """Whether a beta keeps at least half of what lies between the best nll and the worst, which is a blot."""
+    """Whether a beta's nll is nearer to the best than to the worst, which is that of a grey blot."""
     worst = max(sweep["nll"].values())
     return _nll_above(sweep, beta) <= 0.5 * (worst - min(sweep["nll"].values()))
 
@@ -55,7 +55,7 @@ def _lost_coverage(sweep, beta):
 
 
 def _lost_nll(sweep, beta):
-    return f"it rebuilds {_nll_above(sweep, beta):.1f} nats worse than the best"
+    return f"its nll is {_nll_above(sweep, beta):.1f} nats worse than the best"
 
 
 def _lost_both(sweep, beta):
@@ -64,44 +64,54 @@ def _lost_both(sweep, beta):
 
 PURPOSES = {
     "rebuild": Purpose(
-        "rebuild images well", lambda sweep, beta: _nll_above(sweep, beta) <= 1,
-        "an nll within 1 nat of the best", _lost_coverage,
+        "rebuild images well",
+        lambda sweep, beta: _nll_above(sweep, beta) <= 1,
+        "an nll within 1 nat of the best",
+        _lost_coverage,
     ),
     "draw": Purpose(
-        "draw new digits, all kinds of them", _draws,
-        "draws that cover within 0.16 of the best, from a model that still rebuilds: its nll is nearer "
-        "to the best than to the worst, which is that of one grey blot", _lost_nll,
+        "draw new digits, all kinds of them",
+        _draws,
+        "draws that cover within 0.16 of the best, from a model that still reconstructs: its nll is nearer "
+        "to the best than to the worst, which is that of one grey blot",
+        _lost_nll,
     ),
     "compare": Purpose(
-        "compare it with other models by its ELBO", _elbo, "an ELBO within 0.5 nats of the best", _lost_both,
+        "compare it with other models by its ELBO",
+        _elbo,
+        "an ELBO within 0.5 nats of the best",
+        _lost_both,
     ),
     "few nats": Purpose(
-        "say what matters about an image in few nats", _few_nats,
-        "a quarter of the largest KL at most, from a model that still rebuilds: its nll is nearer to "
-        "the best than to the worst", _lost_nll,
+        "say what matters about an image in few nats",
+        _few_nats,
+        "a quarter of the largest KL at most, from a model that still reconstructs: its nll is nearer to "
+        "the best than to the worst",
+        _lost_nll,
     ),
-}  # fmt: skip
+}
 HINTS = (
-    "Which number of the table stands for each purpose? One is the distortion, one is the rate, one is "
-    "their sum, one is measured on draws.",
-    "A number measured on draws alone is won by the model that draws one grey blot. Look at its nll too.",
-    "There may be more than one good answer. Ask of each beta what it gives up.",
+    "Which number of the table belongs to each purpose? One is the distortion, one is the rate, one is "
+    "their sum, and one is measured on draws.",
+    "A model that draws one grey blot may have the best number measured on draws. Look at its nll too.",
+    "There may be more than one good answer. Ask what each beta costs.",
 )
 
 
 class ChooseBeta(Hinted):
-    """The exercise of lesson 07 that takes betas, not a function: check, hint(), solution()."""
+    """The exercise that takes betas, not a function: check, hint(), solution()."""
 
     name = "choose_beta"
-    hints, last = HINTS, "check.choose_beta.solution() tells what is asked of each."
+    hints, last = HINTS, "check.choose_beta.solution() shows what each purpose needs."
     reference = {"rebuild": 0.1, "draw": 3, "compare": 1, "few nats": 3}  # noqa: RUF012
     mistakes = (
         Mistake(
             "judged by draws alone",
-            "its draws cannot be told from its copies, since both are one grey blot", NEAR,
+            "its draws cannot be distinguished from its reconstructions, since both are one grey blot",
+            NEAR,
             (dict.fromkeys(PURPOSES, 784),),
         ),
-    )  # fmt: skip
+    )
 
     def __call__(self, answers=None, sweep=None):
         """The verdict on {purpose: beta or None}, -> Verdict. Raises Unsolved as all checks do.
@@ -138,7 +148,7 @@ class ChooseBeta(Hinted):
         return Verdict(status, mistake, "\n".join([start[status], *lines]))
 
     def solution(self):
-        """What is asked of a beta for each purpose, and one that did it in the lesson's stored run."""
+        """What a beta must achieve for each purpose, and one that did in the lesson's stored run."""
         lines = (f"{name}: {PURPOSES[name].rule}; {beta}, for one" for name, beta in self.reference.items())
         return Words("\n".join(lines))
 
@@ -148,8 +158,8 @@ def _said(name, beta, sweep, good):
     purpose = PURPOSES[name]
     if good:
         cost = purpose.cost(sweep, beta)
-        return f"{name}, beta = {beta}: right. It has {purpose.rule}. What it gives up: {cost}."
-    text = f"{name}, beta = {beta}: asked is {purpose.rule}. It has {_numbers(sweep, beta)}"
+        return f"{name}, beta = {beta}: right. It has {purpose.rule}. What it costs: {cost}."
+    text = f"{name}, beta = {beta}: it needs {purpose.rule}. It has {_numbers(sweep, beta)}"
     if name != "rebuild" and not _rebuilds(sweep, beta):
         return f"{text}: {ChooseBeta.mistakes[0].says}."
     better = min(
@@ -177,7 +187,7 @@ def _no_sweep(sweep):
 
 
 def _unreadable(answers, sweep):
-    """What is wrong with the answers before any is weighed, or None."""
+    """What is wrong with the form of the answers, or None."""
     if not isinstance(answers, dict):
         return f'give the answers as a dict, {{"rebuild": 10, ...}}, not a {type(answers).__name__}.'
     betas = ", ".join(map(str, sweep["nll"]))

@@ -1,4 +1,4 @@
-"""The exercise on completeness, lesson 02, and how it goes wrong."""
+"""The exercise on completeness, and how it goes wrong."""
 
 import torch
 
@@ -19,7 +19,7 @@ from vae_lessons.check.engine.pictures import bars
 
 
 def _yardstick(pixels, seed):
-    """Own pictures around three corners, and held-out ones a little off them, R = 60, B = 40."""
+    """60 own pictures around three centres, and 40 held-out ones around two of them, -> Yardstick."""
     corners = 4 * noise(3, *pixels, seed=seed).flatten(1)
     own = corners.repeat(20, 1) + 0.3 * noise(60, corners.shape[1], seed=seed + 1)
     held_out = corners[:2].repeat(20, 1) + 0.5 * noise(40, corners.shape[1], seed=seed + 2)
@@ -29,7 +29,7 @@ def _yardstick(pixels, seed):
 
 
 def _pictures(ruler, shape, seed):
-    """Fifty pictures: on the data, near it and off it; some within a tenth of the limit, none at it."""
+    """Fifty pictures at various distances from the data: some within a tenth of the limit, none at it."""
     rows = ruler.own.repeat(3, 1)
     steps = noise(len(rows), rows.shape[1], seed=seed + 3)
     away = placed(ruler.limit * torch.arange(len(rows), dtype=torch.float64, device="cpu") / 70)
@@ -111,65 +111,87 @@ completeness = Exercise(
     reference=measures.completeness,
     observe=_observe,
     show=_show,
-    verified="the share was compared for four sets of pictures, as rows and as (N, 1, H, W).",
+    verified="the fraction agrees for all sets of pictures, as rows and as (N, 1, H, W).",
     mistakes=(
-        Mistake("the share that is off the data",
-            "this is the share that lies too far away. Completeness is the share within the limit: "
-            "distance <= measure.limit.",
-            COURSE, (lambda *a: 1 - measures.completeness(*a),),
+        Mistake(
+            "the share that is off the data",
+            "this is the fraction beyond the limit. Completeness is the fraction within it: distance <= "
+            "measure.limit.",
+            COURSE,
+            (lambda *a: 1 - measures.completeness(*a),),
         ),
-        Mistake("held-out pictures in place of own",
-            "the pictures are compared with measure.held_out. Those only set the limit; compare with the "
-            "model's own pictures of training images, measure.own.",
-            COURSE, (lambda pictures, m: _within(_distance(pictures, m.held_out), m.limit),),
+        Mistake(
+            "held-out pictures in place of own",
+            "the pictures are compared with measure.held_out, which only sets the limit. Compare them with "
+            "the model's pictures of training images, measure.own.",
+            COURSE,
+            (lambda pictures, m: _within(_distance(pictures, m.held_out), m.limit),),
         ),
-        Mistake("coverage",
-            "this is coverage, the other way round: of the held-out pictures, how many have a draw as "
-            "near. Completeness counts the draws.",
+        Mistake(
+            "coverage",
+            "this is coverage: the fraction of held-out pictures with a draw nearby. Completeness is a "
+            "fraction of the draws.",
             COURSE,
             (measures.coverage, lambda pictures, m: _within(_distance(m.own, pictures.flatten(1)), m.limit)),
         ),
-        Mistake("count, not share",
-            "this counts the pictures. The share is asked: divide by how many there are.",
-            NEAR, (lambda pictures, m: measures.completeness(pictures, m) * len(pictures),),
+        Mistake(
+            "count, not share",
+            "this counts the pictures. Return the fraction: divide by their number.",
+            NEAR,
+            (lambda pictures, m: measures.completeness(pictures, m) * len(pictures),),
         ),
-        Mistake("per cent",
-            "this is in per cent. A share from 0 to 1 is asked.",
-            NEAR, (lambda *a: 100 * measures.completeness(*a),),
+        Mistake(
+            "per cent",
+            "this is in per cent. Return a fraction from 0 to 1.",
+            NEAR,
+            (lambda *a: 100 * measures.completeness(*a),),
         ),
-        Mistake("mean distance",
-            "this is the mean distance, which one far picture can spoil. Count how many lie within "
-            "measure.limit.",
-            NEAR, (lambda pictures, m: _distance(pictures, m.own).mean().item(),
-             lambda pictures, m: float(_distance(pictures, m.own).mean() <= m.limit)),
+        Mistake(
+            "mean distance",
+            "this uses the mean distance, which a single distant picture can dominate. Count how many lie "
+            "within measure.limit.",
+            NEAR,
+            (
+                lambda pictures, m: _distance(pictures, m.own).mean().item(),
+                lambda pictures, m: float(_distance(pictures, m.own).mean() <= m.limit),
+            ),
         ),
-        Mistake("squared distance",
-            "squared distances are held against the limit, which is a distance. Take the root.",
-            PUBLIC, (lambda pictures, m: _within(_distance(pictures, m.own) ** 2, m.limit),),
+        Mistake(
+            "squared distance",
+            "squared distances are compared with the limit, which is a distance. Take the square root.",
+            PUBLIC,
+            (lambda pictures, m: _within(_distance(pictures, m.own) ** 2, m.limit),),
         ),
-        Mistake("the limit from the training images",
+        Mistake(
+            "the limit from the training images",
             "the limit comes from the training images. Each is its own nearest picture, at distance 0, so "
-            "nothing new would pass. Use measure.limit, which comes from held-out images.",
-            COURSE, (_limit_of_training,),
+            "no new picture would be accepted. Use measure.limit, which comes from held-out images.",
+            COURSE,
+            (_limit_of_training,),
         ),
-        Mistake("the limit from the draws",
-            "the limit comes from the draws themselves, so that any draws would reach 0.95. Use "
-            "measure.limit.",
-            NEAR, (_limit_of_pictures,),
+        Mistake(
+            "the limit from the draws",
+            "the limit comes from the draws themselves, so that all draws reach 0.95. Use measure.limit.",
+            NEAR,
+            (_limit_of_pictures,),
         ),
-        Mistake("the farthest neighbour",
-            "this asks that all own pictures are near. One is enough: the nearest, min and not max.",
-            NEAR, (_farthest,),
+        Mistake(
+            "the farthest neighbour",
+            "this requires all own pictures to be near. One is enough: use the minimum, not the maximum.",
+            NEAR,
+            (_farthest,),
         ),
-        Mistake("every pair counted",
-            "this is the share of all pairs that are near. For each picture only its nearest own picture "
+        Mistake(
+            "every pair counted",
+            "this is the fraction of pairs that are near. For each picture only its nearest own picture "
             "counts: take the minimum first.",
-            NEAR, (_any_pair,),
+            NEAR,
+            (_any_pair,),
         ),
     ),
     hints=(
-        "Two sets: the pictures, and the model's own pictures of training images, measure.own.",
-        "For each picture, the distance to its nearest own picture; measures.nearest gives it.",
-        "Then the share of these distances that are at most measure.limit.",
+        "There are two sets: the pictures, and the model's pictures of training images, measure.own.",
+        "measures.nearest returns, for each picture, the distance to its nearest own picture.",
+        "Return the fraction of these distances that are at most measure.limit.",
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """The exercise on drawing new images, lesson 00, and how it goes wrong."""
+=======
+"""The exercise on generating images, and how it goes wrong."""
+>>>>>>> main
 
 import functools
 
@@ -8,14 +12,14 @@ from vae_lessons.check.engine import NEAR, PUBLIC, Exercise, Fact, Mistake, nois
 from vae_lessons.check.engine.observed_model import Watch, kind, look, same, source
 from vae_lessons.model import VAE
 
-MANY = 400  # pictures to judge the draws by; a square, for those who lay z out on a grid
+MANY = 400  # images to judge z by; a square number, for answers that put z on a grid
 
 
 def _model(seed, latent=2):
-    """A VAE with weights unlike those of one just made: its mu is far from 0, its pictures vary."""
+    """A VAE with weights unlike those of an untrained one: its mu is far from 0, and its images vary."""
     settings = seed, latent, torch.get_default_dtype(), torch.get_default_device()
     model, weights = _kept(*settings)
-    if weights != _fingerprint(model):  # somebody has changed it
+    if weights != _fingerprint(model):  # a learner's function changed it
         _kept.cache_clear()
         model, _ = _kept(*settings)
     return model
@@ -23,7 +27,7 @@ def _model(seed, latent=2):
 
 @functools.lru_cache(maxsize=4)
 def _kept(seed, latent, *_):
-    """The model of `_model` and its fingerprint; making one takes longer than judging with it."""
+    """The model of `_model` and its fingerprint; making a model takes longer than using it."""
     model = VAE(latent=latent, hidden=(16,), seed=seed)
     with torch.no_grad():
         for i, weight in enumerate(model.parameters()):
@@ -47,7 +51,7 @@ def _observe(call, seed):
     if first.codes or not first.z:
         return
     fresh = not same(first, _asked(call, model, 4)[1])
-    yield Fact("the draws of a second call", "other ones" if fresh else "the same")
+    yield Fact("the z of a second call", "other ones" if fresh else "the same")
     pictures, watch = _asked(call, model, MANY)
     z = torch.cat([part.reshape(-1, model.latent) for part in watch.z]).double()
     yield Fact(f"the shape of {MANY} pictures", tuple(pictures.shape))
@@ -59,15 +63,15 @@ def _observe(call, seed):
     if kind(z) != "drawn from N(0, I)" or not fresh:
         return
     yield Fact("what the pictures are", look(model, z, pictures))
-    yield Fact("whether the pictures still hold on to the gradient", pictures.requires_grad)
+    yield Fact("whether the images require a gradient", pictures.requires_grad)
     pictures, _ = _asked(call, _model(seed, latent=12), 4)
-    yield Fact("the shape of 4 pictures of a model with twelve latent numbers", tuple(pictures.shape))
+    yield Fact("the shape of 4 pictures of a model with twelve latent dimensions", tuple(pictures.shape))
     _, watch = _asked(call, _model(seed, latent=12), 1000)
     yield Fact("what z is, in twelve dimensions", kind(torch.cat(watch.z).double()))
 
 
 def _asked(call, model, n):
-    """n pictures and what was done to get them, -> Tensor, Watch."""
+    """n images and a record of how they were made, -> Tensor, Watch."""
     with Watch(model) as watch:
         return call.tensor(model, n), watch
 
@@ -138,99 +142,128 @@ def _reference(model, n):
 MISTAKES = (
     Mistake(
         "q(z|x) in place of the prior",
-        "z comes from the encoder, so somebody had to bring an image, and this rebuilds it. A new "
-        "image takes no image: draw z from the prior N(0, I), and decode it.", PUBLIC,
-        (_encoded(lambda mu, log_var: mu), _encoded(lambda mu,
-        log_var: mu + (log_var / 2).exp() * torch.randn_like(mu))),
+        "z comes from the encoder, so this reconstructs an image. To generate one, draw z from the prior "
+        "N(0, I), and decode it.",
+        PUBLIC,
+        (
+            _encoded(lambda mu, log_var: mu),
+            _encoded(lambda mu, log_var: mu + (log_var / 2).exp() * torch.randn_like(mu)),
+        ),
     ),
     Mistake(
         "noise with an image's sigma",
-        "the noise is scaled by a log_var of the encoder. That is the width of one image's cloud; the "
-        "prior has sigma 1.",
-        NEAR, (_encoded(lambda mu, log_var: (log_var / 2).exp() * torch.randn_like(mu)),),
+        "the noise is scaled by a sigma of the encoder, which is that of one image's q(z|x). The prior has "
+        "sigma 1.",
+        NEAR,
+        (_encoded(lambda mu, log_var: (log_var / 2).exp() * torch.randn_like(mu)),),
     ),
     Mistake(
-        "uniform draws", "z is spread evenly between two bounds, as torch.rand does. The prior is N(0, "
-        "I): torch.randn.",
+        "uniform draws",
+        "z is uniform, as from torch.rand. The prior is N(0, I): use torch.randn.",
         PUBLIC,
-        (_from(lambda model, n: torch.rand(n, model.latent)), _from(lambda model, n: 6 * torch.rand(n,
-        model.latent) - 3)),
+        (
+            _from(lambda model, n: torch.rand(n, model.latent)),
+            _from(lambda model, n: 6 * torch.rand(n, model.latent) - 3),
+        ),
     ),
     Mistake(
         "15 standard deviations",
-        "z is spread far wider than the prior, to places where the decoder was never trained. Almost "
-        "all of N(0, I) lies within 3.", "a widely read notebook, which draws its grid from -15 to 15",
+        "z is spread far wider than the prior, to where the decoder was never trained. Almost all draws of "
+        "N(0, I) lie within 3.",
+        "a widely read notebook, which draws its grid from -15 to 15",
         (
-            _grid(15), _grid(10), _from(lambda model, n: 15 * torch.randn(n, model.latent)),
+            _grid(15),
+            _grid(10),
+            _from(lambda model, n: 15 * torch.randn(n, model.latent)),
             _from(lambda model, n: 30 * torch.rand(n, model.latent) - 15),
         ),
     ),
     Mistake(
-        "a grid", "z lies on a grid. That shows the latent space; new images are draws, dense where the "
-        "prior is dense.",
-        PUBLIC, (_grid(3), _grid(1)),
+        "a grid",
+        "z lies on a grid, which shows the latent space. To generate images, draw z from the prior.",
+        PUBLIC,
+        (_grid(3), _grid(1)),
     ),
     Mistake(
         "the same draws each time",
-        "a second call draws the same z again: something sets the seed inside.", PUBLIC,
+        "a second call draws the same z again, as with a seed inside the function.",
+        PUBLIC,
         (_from(_seeded),),
     ),
     Mistake(
-        "one z for all", "all pictures come from one and the same z. Draw one for each: torch.randn(n, "
-        "model.latent).", PUBLIC,
-        (_from(lambda model, n: torch.randn(1, model.latent).expand(n, -1)), _from(lambda model,
-        n: torch.zeros(n, model.latent))),
+        "one z for all",
+        "all images come from the same z. Draw one for each: torch.randn(n, model.latent).",
+        PUBLIC,
+        (
+            _from(lambda model, n: torch.randn(1, model.latent).expand(n, -1)),
+            _from(lambda model, n: torch.zeros(n, model.latent)),
+        ),
     ),
     Mistake(
         "one number for all dimensions",
-        "the numbers of a z are all the same. Each needs a draw of its own.", NEAR,
+        "all dimensions of a z are the same number. Draw each independently.",
+        NEAR,
         (_from(lambda model, n: torch.randn(n, 1).expand(n, model.latent)),),
     ),
     Mistake(
-        "no decoder", "the pictures do not come out of the decoder.",
-        NEAR, (lambda model, n: torch.rand(n, 1, 28, 28),),
+        "no decoder",
+        "the images do not come from the decoder.",
+        NEAR,
+        (lambda model, n: torch.rand(n, 1, 28, 28),),
     ),
     Mistake(
         "logits for probabilities",
-        "these are the decoder's logits, any numbers. A pixel's probability is their sigmoid.",
+        "these are the decoder's logits. Return the pixels' probabilities, which are their sigmoid.",
         PUBLIC,
         (
-            _shown(lambda logits: logits), _shown(lambda logits: logits.clamp(0, 1)), _shown(_stretched),
+            _shown(lambda logits: logits),
+            _shown(lambda logits: logits.clamp(0, 1)),
+            _shown(_stretched),
             _shown(torch.exp),
         ),
     ),
     Mistake(
-        "sigmoid twice", "the sigmoid was applied twice, so all paper is grey. Do you call "
-        "model.picture, which has one?", PUBLIC,
+        "sigmoid twice",
+        "the sigmoid is applied twice, so that the background is grey. model.picture applies one already.",
+        PUBLIC,
         (_shown(lambda logits: logits.sigmoid().sigmoid()),),
     ),
     Mistake(
-        "black and white", "the probabilities were turned into black and white. That makes draws of "
-        "pixels, with specks; asked is the picture of probabilities, in [0, 1].", PUBLIC,
-        (_shown(lambda logits: logits.sigmoid().bernoulli()),
-        _shown(lambda logits: logits.sigmoid().round())),
+        "black and white",
+        "the pixels were rounded or sampled to black and white. Return their probabilities, in [0, 1].",
+        PUBLIC,
+        (
+            _shown(lambda logits: logits.sigmoid().bernoulli()),
+            _shown(lambda logits: logits.sigmoid().round()),
+        ),
     ),
     Mistake(
         "gradient left on",
-        "the pictures are right, but they hold on to the graph of the gradient, which costs memory and fails "
-        "at .numpy(). Put @torch.no_grad() above the function.", PUBLIC, (_gradient_left,),
+        "the images are right, but they require a gradient, which costs memory and makes .numpy() fail. Put "
+        "@torch.no_grad() above the function.",
+        PUBLIC,
+        (_gradient_left,),
     ),
     Mistake(
-        "flat pictures", "the pixels are there, in another shape. Asked is (n, 1, 28, 28).", PUBLIC,
+        "flat pictures",
+        "the pixels are right, but in another shape. Return (n, 1, 28, 28).",
+        PUBLIC,
         (_reshaped(784), _reshaped(28, 28), _reshaped(28, 28, 1)),
     ),
     Mistake(
         "hard-coded sizes",
-        "a size is written into it. There are n pictures, and z has model.latent numbers.", PUBLIC,
+        "a size is hard-coded. There are n images, and z has model.latent dimensions.",
+        PUBLIC,
         (
-            _from(lambda model, n: torch.randn(n, 2)), _from(lambda model, n: torch.randn(16, model.latent)),
-            _from(lambda model, n: torch.randn(64, model.latent)), _from(lambda model, n: torch.randn(10,
-            model.latent)),
-            _from(lambda model, n: torch.randn(100, model.latent)), _from(lambda model, n: torch.randn(1,
-            model.latent)),
+            _from(lambda model, n: torch.randn(n, 2)),
+            _from(lambda model, n: torch.randn(16, model.latent)),
+            _from(lambda model, n: torch.randn(64, model.latent)),
+            _from(lambda model, n: torch.randn(10, model.latent)),
+            _from(lambda model, n: torch.randn(100, model.latent)),
+            _from(lambda model, n: torch.randn(1, model.latent)),
         ),
     ),
-)  # fmt: skip
+)
 
 generate = Exercise(
     name="generate",
@@ -238,13 +271,20 @@ generate = Exercise(
     reference=_reference,
     solutions=(VAE.sample, VAE.picture),
     observe=_observe,
-    verified="fresh draws of N(0, I), one for each picture, decoded to probabilities, without the "
-    "encoder and without a gradient.",
+    verified="fresh draws of N(0, I), one for each image, decoded to probabilities, without the encoder and "
+    "without a gradient.",
     mistakes=MISTAKES,
     hints=(
+<<<<<<< HEAD
         "Two steps: where does z come from, and what turns it into pictures? Which half of the model is "
         "not needed?",
         "torch.randn(n, model.latent) draws from N(0, I). model.picture(z) decodes.",
         "One line: return model.picture(torch.randn(n, model.latent)).",
+=======
+        "Two steps: where does z come from, and what turns it into images? Which half of the model is not "
+        "needed?",
+        "torch.randn(n, model.latent) draws from the prior. model.decode(z) returns logits.",
+        "Return the sigmoid of the logits, computed under torch.no_grad().",
+>>>>>>> main
     ),
 )

@@ -1,4 +1,4 @@
-"""The exercise on nearest images, lesson 02, and how it goes wrong."""
+"""The exercise on nearest images, and how it goes wrong."""
 
 import torch
 
@@ -32,11 +32,11 @@ def _probes(seed):
 
 
 def _observe(call, seed):
-    for title, args in _probes(seed):
-        distance, index = call.tensors(2, *map(placed, args))
+    for probe in _probes(seed):
+        distance, index = call.tensors(2, *map(placed, probe.args))
         for name, value in (("distance", distance), ("index", index)):
             value = value.detach().cpu().double()
-            yield Fact(f"{title}: {name}", value, 1e-3)
+            yield Fact(f"{probe.title}: {name}", value, 1e-3)
 
 
 def _show(call, seed):
@@ -71,44 +71,59 @@ nearest = Exercise(
     reference=measures.nearest,
     observe=_observe,
     show=_show,
-    verified="distance and index were compared for four sets of pictures, as rows and as (N, 1, H, W).",
+    verified="distance and index agree for four sets of pictures, as rows and as (N, 1, H, W).",
     mistakes=(
-        Mistake("squared distance",
-            "these are squared distances. Take the root: the limit of the yardstick is a distance.",
-            PUBLIC, (_by(lambda apart: (apart**2).sum(-1)),),
+        Mistake(
+            "squared distance",
+            "these are squared distances. Take the square root.",
+            PUBLIC,
+            (_by(lambda apart: (apart**2).sum(-1)),),
         ),
-        Mistake("mean over pixels",
-            "the squares are averaged over pixels. The Euclidean distance is the root of their sum.",
-            PUBLIC, (_by(lambda apart: (apart**2).mean(-1).sqrt()), _by(lambda apart: (apart**2).mean(-1))),
+        Mistake(
+            "mean over pixels",
+            "the squares are averaged over pixels. The Euclidean distance is the square root of their sum.",
+            PUBLIC,
+            (_by(lambda apart: (apart**2).mean(-1).sqrt()), _by(lambda apart: (apart**2).mean(-1))),
         ),
-        Mistake("sum of absolute differences",
-            "these are sums of absolute differences. The Euclidean distance is the root of the sum of "
-            "squares.",
-            NEAR, (_by(lambda apart: apart.sum(-1)), _by(lambda apart: apart.mean(-1))),
+        Mistake(
+            "sum of absolute differences",
+            "these are sums of absolute differences. The Euclidean distance is the square root of the sum "
+            "of squares.",
+            NEAR,
+            (_by(lambda apart: apart.sum(-1)), _by(lambda apart: apart.mean(-1))),
         ),
-        Mistake("the farthest",
-            "this finds the farthest image. The nearest is asked: min, not max.",
-            NEAR, (_by(_euclidean, torch.max),),
+        Mistake(
+            "the farthest",
+            "this finds the farthest image. Find the nearest: min, not max.",
+            NEAR,
+            (_by(_euclidean, torch.max),),
         ),
-        Mistake("the wrong way round",
-            "this finds for each image the nearest picture. Asked is for each picture the nearest image: "
-            "one answer a picture.",
-            PUBLIC, (lambda pictures, images: tuple(measures.nearest(images, pictures)),),
+        Mistake(
+            "the wrong way round",
+            "this finds the nearest picture to each image. Find the nearest image to each picture.",
+            PUBLIC,
+            (lambda pictures, images: tuple(measures.nearest(images, pictures)),),
         ),
-        Mistake("index before distance",
-            "the two are returned in the other order: first the distance, then the index.",
-            NEAR, (lambda *a: tuple(measures.nearest(*a))[::-1],),
+        Mistake(
+            "index before distance",
+            "the order is wrong: return the distance first, then the index.",
+            NEAR,
+            (lambda *a: tuple(measures.nearest(*a))[::-1],),
         ),
-        Mistake("not flattened",
-            "images (N, 1, H, W) are compared as they are, and torch.cdist then takes their rows for "
-            "points. Flatten first: .flatten(1).",
-            COURSE, (lambda pictures, images: tuple(torch.cdist(pictures, images).min(1)),
-             lambda pictures, images: tuple((pictures[:, None] - images).square().sum(-1).sqrt().min(1))),
+        Mistake(
+            "not flattened",
+            "images (N, 1, H, W) are not flattened, so that torch.cdist compares rows of pixels. Flatten "
+            "them first: .flatten(1).",
+            COURSE,
+            (
+                lambda pictures, images: tuple(torch.cdist(pictures, images).min(1)),
+                lambda pictures, images: tuple((pictures[:, None] - images).square().sum(-1).sqrt().min(1)),
+            ),
         ),
     ),
     hints=(
         "Flatten both to rows of pixels: .flatten(1).",
-        "torch.cdist gives the distance of every row to every other, (N, M).",
-        ".min(1) gives two tensors, the least of each row and where it is.",
+        "torch.cdist returns the distance of every row to every other, (N, M).",
+        ".min(1) returns two tensors: the minimum of each row, and its index.",
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""The exercise on PCA's reconstruction, lesson 01, and how it goes wrong."""
+"""The exercise on PCA's reconstruction, and how it goes wrong."""
 
 import torch
 
@@ -56,12 +56,12 @@ def _in_plane(x_hat, x, mean, components):
 
 
 def _not_nearest(facts):
-    """What gives linear-AE weights away, whatever they are: the right plane, but not its nearest points."""
+    """Whether any linear autoencoder's weights were used: the right plane, but not its nearest points."""
     return facts[-1] == Fact(IN_PLANE, True) and facts[-2].value.std(0).max() > 1e-3
 
 
 def reconstructed(x, mean, components):
-    """The package's own, from the three that the exercise gives, (B, D), (D,), (L, D) -> (B, D)."""
+    """The package's reconstruction from a mean and components, (B, D), (D,), (L, D) -> (B, D)."""
     return PCA(mean, components, None, None).reconstruct(x)
 
 
@@ -78,19 +78,19 @@ def _show(call, seed):
 
 
 def _mixed(x, mean, components):
-    """The components mixed into a linear autoencoder's weights: the same plane, other axes."""
+    """Weights as a linear autoencoder has them: the same plane, spanned by other vectors."""
     latent = len(components)
     weights = (torch.eye(latent) + torch.ones(latent, latent) / 2).to(components) @ components
     return mean + (x - mean) @ weights.T @ weights
 
 
 def _doubled(x, mean, components):
-    """Weights at right angles, but not of length 1."""
+    """Orthogonal weights that are not of length 1."""
     return mean + (x - mean) @ (2 * components).T @ (2 * components)
 
 
 def _own_fit(x, mean, components):
-    """Fits a PCA to the images it is asked to rebuild."""
+    """Fits a PCA to the images that it reconstructs."""
     centre = x.mean(0)
     rows = torch.linalg.svd(x - centre, full_matrices=False).Vh[: len(components)]
     return centre + (x - centre) @ rows.T @ rows
@@ -108,65 +108,85 @@ pca_reconstruct = Exercise(
     observe=_observe,
     show=_show,
     verified=(
-        "four sets of images came back as PCA rebuilds them, one to seven images, one to three components."
+        "the reconstructions agree for four sets of one to seven images, with one to three components."
     ),
     mistakes=(
-        Mistake("mean not subtracted",
-            "the mean is added at the end but not subtracted at the start. The code is of x - mean: z = (x "
-            "- mean) components^T.",
-            COURSE, (lambda x, mean, c: _decoded(x @ c.T, mean, c),),
+        Mistake(
+            "mean not subtracted",
+            "the mean is added at the end but not subtracted at the start. Encode x - mean: z = (x - mean) "
+            "components^T.",
+            COURSE,
+            (lambda x, mean, c: _decoded(x @ c.T, mean, c),),
         ),
-        Mistake("mean not added",
+        Mistake(
+            "mean not added",
             "the mean is subtracted at the start but not added at the end: x_hat = mean + z components.",
-            COURSE, (lambda x, mean, c: (x - mean) @ c.T @ c,),
+            COURSE,
+            (lambda x, mean, c: (x - mean) @ c.T @ c,),
         ),
-        Mistake("mean left out",
-            "there is no mean in it. The components go through the mean, not through 0: subtract it, "
-            "encode, decode, add it.",
-            COURSE, (lambda x, mean, c: x @ c.T @ c,),
+        Mistake(
+            "mean left out",
+            "the mean is not used. The components describe deviations from it: subtract it, encode, decode, "
+            "add it.",
+            COURSE,
+            (lambda x, mean, c: x @ c.T @ c,),
         ),
-        Mistake("the batch's own mean",
-            "this uses the mean of the images that come in. PCA was fitted to the training images: use the "
-            "mean that is given.",
-            NEAR, (
+        Mistake(
+            "the batch's own mean",
+            "this uses the mean of the batch. PCA was fitted to the training images: use the mean that is "
+            "given.",
+            NEAR,
+            (
                 lambda x, mean, c: x.mean(0) + (x - x.mean(0)) @ c.T @ c,
                 lambda x, mean, c: mean + (x - x.mean(0)) @ c.T @ c,
             ),
         ),
-        Mistake("fitted to the batch",
-            "this fits a new PCA to the images that come in. Use the mean and the components that are "
-            "given: they come from the training images.",
-            PUBLIC, (_own_fit,),
+        Mistake(
+            "fitted to the batch",
+            "this fits a new PCA to the batch. Use the given mean and components, which come from the "
+            "training images.",
+            PUBLIC,
+            (_own_fit,),
         ),
-        Mistake("the code, not the picture",
+        Mistake(
+            "the code, not the picture",
             "this is the code z, (B, L). Decode it: x_hat = mean + z components.",
-            NEAR, (lambda x, mean, c: (x - mean) @ c.T,),
+            NEAR,
+            (lambda x, mean, c: (x - mean) @ c.T,),
         ),
-        Mistake("components not transposed",
+        Mistake(
+            "components not transposed",
             "components is (L, D), one component in each row. To encode, multiply by its transpose: (x - "
             "mean) @ components.T.",
-            COURSE, (lambda x, mean, c: (x - mean) @ c, lambda x, mean, c: mean + (x - mean) @ c @ c.T),
+            COURSE,
+            (lambda x, mean, c: (x - mean) @ c, lambda x, mean, c: mean + (x - mean) @ c @ c.T),
         ),
-        Mistake("one component only",
-            "only the first component is used. All L of them are added up: z @ components.",
-            NEAR, (lambda x, mean, c: mean + (x - mean) @ c[:1].T @ c[:1],),
+        Mistake(
+            "one component only",
+            "only the first component is used. Use all L of them: z @ components.",
+            NEAR,
+            (lambda x, mean, c: mean + (x - mean) @ c[:1].T @ c[:1],),
         ),
-        Mistake("nothing was compressed",
-            "x comes back as it was: it never went through the code of L numbers.",
-            NEAR, (lambda x, mean, c: x,),
+        Mistake(
+            "nothing was compressed",
+            "this returns x itself, which was not encoded as L numbers.",
+            NEAR,
+            (lambda x, mean, c: x,),
         ),
-        Mistake("linear-AE weights taken for principal components",
-            "the pictures lie in the right plane, but are not the nearest points of it. So it is with the "
-            "weights of a linear autoencoder: they span PCA's plane, but are neither of length 1 nor at "
-            "right angles, and the transpose does not undo them. Use the components as they are.",
-            COURSE, (_mixed, _doubled),
+        Mistake(
+            "linear-AE weights taken for principal components",
+            "the reconstructions lie in the right plane, but are not its nearest points. The weights of a "
+            "linear autoencoder span PCA's plane but are not orthonormal, so that the transpose does not "
+            "invert them. Use the components unchanged.",
+            COURSE,
+            (_mixed, _doubled),
             _not_nearest,
         ),
     ),
     hints=(
         "Two steps: encode, z = (x - mean) components^T, then decode, x_hat = mean + z components.",
-        "Shapes: (B, D) @ (D, L) gives the codes (B, L), and (B, L) @ (L, D) the pictures (B, D).",
-        "No inverse is needed: the components are of length 1 and at right angles, so the transpose undoes "
-        "them.",
+        "Shapes: (B, D) @ (D, L) gives the codes (B, L), and (B, L) @ (L, D) gives the reconstructions (B, "
+        "D).",
+        "No inverse is needed: the components are orthonormal, so their transpose inverts them.",
     ),
-)  # fmt: skip
+)

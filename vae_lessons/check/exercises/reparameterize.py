@@ -1,4 +1,4 @@
-"""The exercise on the reparameterization trick, lesson 04, and how it goes wrong."""
+"""The exercise on the reparameterization trick, and how it goes wrong."""
 
 import torch
 from torch.nn.functional import softplus
@@ -15,29 +15,30 @@ from vae_lessons.check.engine import (
     noise,
     pictures,
     placed,
+    same_noise,
 )
 from vae_lessons.check.engine.moments import (
+    correlation,
     fresh,
+    fully_correlated,
     mean_fact,
     pooled_facts,
     shape_fact,
     spread_fact,
-    still,
-    together,
 )
 
-DRAWS = 2000  # of each of two clouds: 24,000 numbers
+DRAWS = 2000  # from each of two q(z|x): 24,000 numbers
 
 
 def _clouds(seed):
-    """mu and log_var of two clouds in six dimensions, (2, 6), none as a network starts."""
+    """mu and log_var of two q(z|x) in six dimensions, (2, 6), unlike those of an untrained network."""
     log_var = torch.tensor([-6.5, -4.5, -3.2, -2.4, -1.7, -1.1, -0.7, -0.3, 0.5, 0.9, 1.3, 1.6], device="cpu")
     order = torch.randperm(12, generator=torch.Generator().manual_seed(seed), device="cpu")
     return 1.5 * noise(2, 6, seed=seed), log_var.double()[order].view(2, 6)
 
 
 def _draws(call, seed, count=DRAWS):
-    """`count` draws of each cloud from one call, z (2 count, 6), and what they came from."""
+    """`count` draws of each q(z|x) from one call, z (2 count, 6), and their mu and log_var."""
     rows = [placed(t.repeat(count, 1)).requires_grad_() for t in _clouds(seed)]
     z = call.tensor(*rows)
     return z, rows
@@ -67,16 +68,14 @@ def _second_call(call, seed):
 def _noise_facts(z, mu):
     e = z - mu
     yield Fact("whether z differs from mu at all", bool((e != 0).any()))
-    images = together(
-        "how far the noise of one image goes with that of another (0: each its own)", e[1:], e[:-1]
-    )
+    images = correlation("the correlation of the noise of two images, which is 0", e[1:], e[:-1])
     yield images
-    columns = e / (e**2).mean(0).sqrt()  # of unit size, so that all dimensions count alike
-    yield together(
-        "how far the noise of one dimension goes with that of another", columns, columns.roll(1, 2)
+    columns = e / (e**2).mean(0).sqrt()  # of unit size, so that all dimensions have the same weight
+    yield correlation(
+        "the correlation of the noise of two dimensions, which is 0", columns, columns.roll(1, 2)
     )
-    if still(images):
-        yield Fact("noise of its own for each image", False)
+    if fully_correlated(images):
+        yield Fact("independent noise for each image", False)
 
 
 def _gradient_facts(z, parts, rows):
@@ -95,13 +94,13 @@ def _gradient_facts(z, parts, rows):
 
 def _moment_facts(z, mu, log_var):
     if not (z[0] != z[1]).any():
-        return  # one eps for all images: its mean and spread say nothing
-    named = f"of z, two clouds with log_var from {log_var.min():.1f} to {log_var.max():.1f}"
+        return  # one eps for all images: its mean and spread are not informative
+    named = f"of z, for log_var from {log_var.min():.1f} to {log_var.max():.1f}"
     yield mean_fact(f"the mean of z - mu {named}", z - mu)
     yield spread_fact(f"the standard deviation {named}", z)
     yield from pooled_facts("(z - mu) / sigma", (z - mu) / _sigma(log_var))
     e = (z - mu) / (z - mu).std(0)
-    yield shape_fact("E e^4 of the noise, 3 for a bell curve", e)
+    yield shape_fact("the kurtosis of the noise, which is 3 for a Gaussian", e)
 
 
 def _show(call, seed):
@@ -112,22 +111,18 @@ def _show(call, seed):
     columns = {
         f"(z - mu) / sigma at log_var = {log_var[0].flatten()[i]:.1f}": e[:, i] for i in (low, middle, high)
     }
-    alt = "Histograms of (z - mu) / sigma from your function for three log_var, beside the bell curve."
-    return Shown(lambda: pictures.bells(columns, alt=alt))
+    alt = "Histograms of (z - mu) / sigma from your function for three log_var, beside the standard normal "
+    "density."
+    return Shown(lambda: pictures.histograms(columns, alt=alt))
 
 
 def _scaled(sigma_of, noise_of=torch.randn_like):
-    """A sampler with another sigma, or another noise."""
+    """A sampler with another sigma, or with other noise."""
     return lambda mu, log_var: mu + sigma_of(log_var) * noise_of(mu)
 
 
 def _sigma(log_var):
     return torch.exp(log_var / 2)
-
-
-def _seeded(mu, log_var):
-    torch.manual_seed(0)
-    return gaussian.reparameterize(mu, log_var)
 
 
 def _generator_inside(mu, log_var):
@@ -154,107 +149,134 @@ reparameterize = Exercise(
     observe=_observe,
     show=_show,
     verified=(
-        "mean, spread and shape of 4,000 draws in six dimensions, noise of its own for each image, "
+        "mean, spread and kurtosis of 4,000 draws in six dimensions, independent noise for each image, "
         "dimension and call, and the gradients: dz/dmu = 1 and dz/dlog_var = sigma eps / 2."
     ),
     mistakes=(
-        Mistake("std = exp(log_var)",
-            "exp(log_var) is the variance, but it stretches the noise. The standard deviation is sigma = "
+        Mistake(
+            "std = exp(log_var)",
+            "the noise is scaled by exp(log_var), which is the variance. The standard deviation is sigma = "
             "exp(log_var / 2).",
-            PUBLIC, (_scaled(torch.exp),),
+            PUBLIC,
+            (_scaled(torch.exp),),
         ),
-        Mistake("std = log_var",
-            "log_var itself stretches the noise, and it may be negative. sigma = exp(log_var / 2).",
-            PUBLIC, (_scaled(lambda lv: lv), _scaled(torch.abs)),
+        Mistake(
+            "std = log_var",
+            "the noise is scaled by log_var itself, which may be negative. sigma = exp(log_var / 2).",
+            PUBLIC,
+            (_scaled(lambda lv: lv), _scaled(torch.abs)),
         ),
-        Mistake("softplus(log_var) as sigma",
-            "softplus(log_var) stretches the noise, which suits a network that was asked for something else. "
+        Mistake(
+            "softplus(log_var) as sigma",
+            "the noise is scaled by softplus(log_var), which is right if a network outputs something else. "
             "Here log_var is log sigma^2: sigma = exp(log_var / 2).",
-            PUBLIC, (_scaled(softplus),),
+            PUBLIC,
+            (_scaled(softplus),),
         ),
-        Mistake("exp(2 log_var)",
+        Mistake(
+            "exp(2 log_var)",
             "exp(2 log_var) is the variance squared. log_var is halved, not doubled: sigma = exp(log_var / "
             "2).",
-            PUBLIC, (_scaled(lambda lv: torch.exp(2 * lv)),),
-        ),
-        Mistake("1/2 outside the exponential",
-            "exp(log_var) / 2 is half the variance. The half belongs inside: sigma = exp(log_var / 2).",
-            NEAR, (_scaled(lambda lv: lv.exp() / 2),),
-        ),
-        Mistake("std = exp(log_var / 4)",
-            "the root is taken twice: exp(log_var / 2) is sigma already.",
-            NEAR, (_scaled(lambda lv: torch.exp(lv / 2).sqrt()),),
-        ),
-        Mistake("noise left out",
-            "z is mu itself: there is no noise. The reconstruction then looks better than any sample's, "
-            "and what is computed with z = mu is no ELBO. Add sigma * eps.",
-            PUBLIC, (lambda mu, log_var: mu, lambda mu, log_var: mu + 0 * log_var),
-        ),
-        Mistake("sigma left out",
-            "this is mu + eps: every cloud is round and of width 1. Stretch the noise: mu + sigma * eps.",
             PUBLIC,
-            (lambda mu, log_var: mu + torch.randn_like(mu),
-             lambda mu, log_var: mu + torch.randn_like(mu) + 0 * log_var),
+            (_scaled(lambda lv: torch.exp(2 * lv)),),
         ),
-        Mistake("sigma eps without mu",
-            "mu is missing: this draws around 0. Add mu.",
+        Mistake(
+            "1/2 outside the exponential",
+            "exp(log_var) / 2 is half the variance. The half belongs inside: sigma = exp(log_var / 2).",
             NEAR,
-            (lambda mu, lv: _sigma(lv) * torch.randn_like(mu),
-             lambda mu, lv: mu * 0 + _sigma(lv) * torch.randn_like(mu)),
+            (_scaled(lambda lv: lv.exp() / 2),),
         ),
-        Mistake("uniform noise",
-            "the noise is uniform, as torch.rand gives it. A Gaussian is asked: torch.randn, with an n.",
-            PUBLIC, (
+        Mistake(
+            "std = exp(log_var / 4)",
+            "the square root is taken twice: exp(log_var / 2) is already sigma.",
+            NEAR,
+            (_scaled(lambda lv: torch.exp(lv / 2).sqrt()),),
+        ),
+        Mistake(
+            "noise left out",
+            "z is mu itself: there is no noise. With z = mu the reconstruction is too good, and the result "
+            "is not an ELBO. Add sigma * eps.",
+            PUBLIC,
+            (lambda mu, log_var: mu, lambda mu, log_var: mu + 0 * log_var),
+        ),
+        Mistake(
+            "sigma left out",
+            "this is mu + eps, so that sigma is always 1. Scale the noise: mu + sigma * eps.",
+            PUBLIC,
+            (
+                lambda mu, log_var: mu + torch.randn_like(mu),
+                lambda mu, log_var: mu + torch.randn_like(mu) + 0 * log_var,
+            ),
+        ),
+        Mistake(
+            "sigma eps without mu",
+            "mu is missing, so that the draws have mean 0. Add mu.",
+            NEAR,
+            (
+                lambda mu, lv: _sigma(lv) * torch.randn_like(mu),
+                lambda mu, lv: mu * 0 + _sigma(lv) * torch.randn_like(mu),
+            ),
+        ),
+        Mistake(
+            "uniform noise",
+            "the noise is uniform, from torch.rand. Draw it from a Gaussian: torch.randn, with an n.",
+            PUBLIC,
+            (
                 _scaled(_sigma, torch.rand_like),
                 _scaled(_sigma, lambda mu: 2 * torch.rand_like(mu) - 1),
                 _scaled(_sigma, lambda mu: torch.rand_like(mu) - 0.5),
                 _scaled(_sigma, lambda mu: 12**0.5 * (torch.rand_like(mu) - 0.5)),
             ),
         ),
-        Mistake("one eps for the whole batch",
-            "one eps serves the whole batch: all images are moved the same way. Draw eps in the shape of "
-            "mu, (B, L).",
-            PUBLIC, (
+        Mistake(
+            "one eps for the whole batch",
+            "the whole batch shares one eps. Draw eps in the shape of mu, (B, L).",
+            PUBLIC,
+            (
                 _scaled(_sigma, lambda mu: torch.randn(mu.shape[-1], device=mu.device, dtype=mu.dtype)),
                 _scaled(_sigma, lambda mu: torch.randn((), device=mu.device, dtype=mu.dtype)),
             ),
         ),
-        Mistake("one eps for all dimensions",
-            "one number of noise serves all dimensions of an image: the cloud is a line. Draw eps in the "
-            "shape of mu, (B, L).",
-            PUBLIC, (_scaled(_sigma, lambda mu: torch.randn(len(mu), 1, device=mu.device, dtype=mu.dtype)),),
+        Mistake(
+            "one eps for all dimensions",
+            "all dimensions of an image share one number of noise, so that its draws lie on a line. Draw "
+            "eps in the shape of mu, (B, L).",
+            PUBLIC,
+            (_scaled(_sigma, lambda mu: torch.randn(len(mu), 1, device=mu.device, dtype=mu.dtype)),),
         ),
-        Mistake("the same eps at each call",
-            "each call uses the same eps, as with a seed inside the function. The noise must be fresh at "
-            "each call.",
-            PUBLIC, (_seeded, _generator_inside),
-        ),
-        Mistake("no gradient",
+        same_noise(gaussian.reparameterize, _generator_inside),
+        Mistake(
+            "no gradient",
             "the draws are right, but no gradient reaches mu or log_var: torch.normal, .sample() and "
             "no_grad cut the graph. Draw eps by itself and compute mu + sigma * eps.",
             "torch.normal and Normal.sample() in public VAEs; a well-known course's check accepts it",
             (_normal, lambda mu, lv: torch.normal(mu, _sigma(lv))),
         ),
-        Mistake("sigma detached",
+        Mistake(
+            "sigma detached",
             "gradients reach mu but not log_var: sigma was cut off by .detach(), .data, .item() or "
             "torch.tensor(...).",
             PUBLIC,
             (_scaled(lambda lv: _sigma(lv).detach()), _scaled(lambda lv: _sigma(lv).detach() + 0 * lv)),
         ),
-        Mistake("mu detached",
+        Mistake(
+            "mu detached",
             "gradients reach log_var but not mu: mu was cut off by .detach(), .data, .item() or "
             "torch.tensor(...).",
-            PUBLIC, (_no_mu_gradient,),
+            PUBLIC,
+            (_no_mu_gradient,),
         ),
-        Mistake("log_var clamped from below",
-            "log_var is clamped from below at a large value, so no cloud can become narrow, and below it "
-            "the gradient is 0. Leave it as it is, or clamp far out.",
-            PUBLIC, tuple(_clamped(low) for low in (-6, -5, -4, -3, -2, -1, 0)),
+        Mistake(
+            "log_var clamped from below",
+            "log_var is clamped from below at a large value, so that sigma cannot become small, and below "
+            "that value the gradient is 0. Do not clamp it, or clamp it at a far smaller value.",
+            PUBLIC,
+            tuple(_clamped(low) for low in (-6, -5, -4, -3, -2, -1, 0)),
         ),
     ),
     hints=(
-        "Draw the noise by itself: eps from N(0, I), in the shape of mu. torch.randn_like does it.",
-        "Then stretch and shift it: z = mu + sigma * eps.",
+        "First draw the noise: eps from N(0, I), in the shape of mu, with torch.randn_like.",
+        "Then scale and shift it: z = mu + sigma * eps.",
         "log_var is log sigma^2, so sigma = exp(log_var / 2). Nothing may be detached.",
     ),
-)  # fmt: skip
+)

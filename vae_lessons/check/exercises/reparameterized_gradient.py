@@ -1,4 +1,4 @@
-"""The exercise on the reparameterized estimator, lesson 04, and how it goes wrong."""
+"""The exercise on the reparameterized estimator, and how it goes wrong."""
 
 import torch
 from torch.nn.functional import softplus
@@ -20,7 +20,7 @@ from vae_lessons.check.engine.moments import mean_fact, pooled_facts, spread_fac
 
 
 def _of_the_slope(call, seed):
-    """Going through the sample, mean and spread are those of f': not those of the score function."""
+    """Mean and spread of both gradients, which are smaller than those of the score function, -> Facts."""
     for latent, samples in SAMPLES:
         found = rows_of(call, place(latent, seed), samples)
         for name, rows in zip(NAMES, found, strict=True):
@@ -31,7 +31,7 @@ def _of_the_slope(call, seed):
 
 
 def _step_facts(to_mu, to_log_var, log_var):
-    """The slope of f at z, which is the gradient for mu, tells which z it was, -> Facts."""
+    """The gradient for mu is f'(z), from which z follows, -> Facts."""
     step = (to_mu - placed(torch.tensor(SLOPE[: len(log_var)])).cpu().double()) / 2  # z - mu
     said = "(z - mu) / sigma, found from the gradients with respect to mu"
     yield from pooled_facts(said, step / _sigma(log_var.cpu().double()))
@@ -79,58 +79,75 @@ reparameterized_gradient = Exercise(
     observe=_observe,
     show=shown_with(estimators.reparameterized_gradient),
     verified=(
-        "means and spreads of 600 and 1,500 estimates agree in one and in eight dimensions, and so do the "
-        "two gradients of each sample."
+        "means and spreads of 600 and 1,500 estimates agree in one and in eight dimensions, and the two "
+        "gradients of each sample fit together."
     ),
     mistakes=(
-        Mistake("the score function estimator",
-            "this is unbiased, but it is the other estimator: it uses the values of f, and its spread is "
-            "far larger. Differentiate f(mu + sigma eps) through z.",
+        Mistake(
+            "the score function estimator",
+            "this is unbiased, but it is the score function estimator, whose variance is far larger. "
+            "Differentiate f(mu + sigma eps) through z.",
             COURSE,
             (estimators.score_function_gradient, _with_baseline),
         ),
-        Mistake("std = exp(log_var)",
-            "exp(log_var) is the variance, but it stretches the noise. sigma = exp(log_var / 2).",
-            PUBLIC, (_path(torch.exp),),
+        Mistake(
+            "std = exp(log_var)",
+            "the noise is scaled by exp(log_var), which is the variance. sigma = exp(log_var / 2).",
+            PUBLIC,
+            (_path(torch.exp),),
         ),
-        Mistake("std = log_var",
-            "log_var itself stretches the noise. sigma = exp(log_var / 2).",
-            PUBLIC, (_path(lambda lv: lv),),
+        Mistake(
+            "std = log_var",
+            "the noise is scaled by log_var itself. sigma = exp(log_var / 2).",
+            PUBLIC,
+            (_path(lambda lv: lv),),
         ),
-        Mistake("softplus(log_var) as sigma",
-            "softplus(log_var) stretches the noise. Here log_var is log sigma^2: sigma = exp(log_var / 2).",
-            PUBLIC, (_path(softplus),),
+        Mistake(
+            "softplus(log_var) as sigma",
+            "the noise is scaled by softplus(log_var). Here log_var is log sigma^2: sigma = exp(log_var / "
+            "2).",
+            PUBLIC,
+            (_path(softplus),),
         ),
-        Mistake("gradient for sigma, not log_var",
-            "this is the gradient with respect to sigma. dz/dlog_var = sigma eps / 2, which is half of "
-            "sigma times dz/dsigma.",
-            NEAR, (_to_sigma,),
+        Mistake(
+            "gradient for sigma, not log_var",
+            "this is the gradient with respect to sigma. dz/dlog_var = sigma eps / 2, which is dz/dsigma "
+            "times sigma / 2.",
+            NEAR,
+            (_to_sigma,),
         ),
-        Mistake("missing 1/2",
+        Mistake(
+            "missing 1/2",
             "dz/dlog_var is sigma eps / 2, since sigma = exp(log_var / 2). The half is missing.",
             NEAR,
             (lambda *given: (lambda g: (g.mu, 2 * g.log_var))(estimators.reparameterized_gradient(*given)),),
         ),
-        Mistake("sigma detached",
-            "no gradient reaches log_var: sigma is cut off, or left out of z. z = mu + exp(log_var / 2) * "
-            "eps, nothing detached.",
-            PUBLIC, (_path(lambda lv: _sigma(lv).detach()),),
+        Mistake(
+            "sigma detached",
+            "no gradient reaches log_var: sigma is detached, or left out of z. Use z = mu + exp(log_var / "
+            "2) * eps, without .detach().",
+            PUBLIC,
+            (_path(lambda lv: _sigma(lv).detach()),),
         ),
-        Mistake("noise left out",
+        Mistake(
+            "noise left out",
             "z is mu itself, so every estimate is the slope of f at mu. Differentiate f(mu + sigma eps).",
-            PUBLIC, (_path(lambda lv: 0 * lv),),
+            PUBLIC,
+            (_path(lambda lv: 0 * lv),),
         ),
-        Mistake("one eps for all samples",
-            "all samples share one eps, so that they are one sample. Draw eps as (K, L).",
-            PUBLIC, (_path(_sigma, _one_eps),),
+        Mistake(
+            "one eps for all samples",
+            "all samples share one eps, so that they are the same sample. Draw eps as (K, L).",
+            PUBLIC,
+            (_path(_sigma, _one_eps),),
         ),
         *shared_mistakes(estimators.reparameterized_gradient),
     ),
     hints=(
-        "z = mu + exp(log_var / 2) * eps, with eps (K, L) drawn once. f(z) then depends on mu and log_var.",
-        "To get one gradient for each sample, give each its own copy: mu.expand(samples, "
+        "With z = mu + exp(log_var / 2) * eps and eps (K, L), f(z) depends on mu and log_var.",
+        "To get one gradient for each sample, give each sample its own copy: mu.expand(samples, "
         "-1).clone().requires_grad_().",
-        "torch.autograd.grad(f(z).sum(), [mu_rows, log_var_rows]): the sum lets each row keep its own "
+        "torch.autograd.grad(f(z).sum(), [mu_rows, log_var_rows]): each row of the sum keeps its own "
         "gradient.",
     ),
-)  # fmt: skip
+)

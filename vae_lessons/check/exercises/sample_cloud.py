@@ -1,4 +1,4 @@
-"""The exercise on drawing from a leaning cloud, lesson 03, and how it goes wrong."""
+"""The exercise on sampling from a Gaussian with a full covariance, and how it goes wrong."""
 
 import torch
 
@@ -14,11 +14,19 @@ from vae_lessons.check.engine import (
     noise,
     pictures,
     placed,
+    same_noise,
 )
-from vae_lessons.check.engine.moments import fresh, mean_fact, pooled_facts, shape_fact, still, together
+from vae_lessons.check.engine.moments import (
+    correlation,
+    fresh,
+    fully_correlated,
+    mean_fact,
+    pooled_facts,
+    shape_fact,
+)
 
 DRAWS = 5000  # 15,000 numbers where there are three dimensions
-LEANING = ((4.0, 1.8), (1.8, 1.0))  # the two spread differently and go together
+LEANING = ((4.0, 1.8), (1.8, 1.0))  # two different variances, positively correlated
 THREE = ((2.0, -0.9, 0.4), (-0.9, 1.0, 0.0), (0.4, 0.0, 0.5))
 
 
@@ -34,7 +42,7 @@ def _observe(call, seed):
     for covariance in (LEANING, THREE):
         mean, covariance = _cloud(covariance, seed)
         few = [call.tensor(4, mean, covariance).detach() for _ in range(2)]
-        yield fresh("the draws of a second call with the same arguments", *few)
+        yield fresh("the z of a second call with the same arguments", *few)
         x = call.tensor(DRAWS, mean, covariance).detach().cpu().double()
         if x.shape != (DRAWS, len(mean)):
             yield Fact(f"the shape of {DRAWS} draws, (n, L)", tuple(x.shape))
@@ -43,10 +51,12 @@ def _observe(call, seed):
 
 
 def _moment_facts(x, mean, covariance):
-    rows = together("how far one draw's deviation goes with the next one's", (x - mean)[1:], (x - mean)[:-1])
+    rows = correlation(
+        "the correlation of each draw with the next, which is 0", (x - mean)[1:], (x - mean)[:-1]
+    )
     yield rows
-    if still(rows):
-        yield Fact("noise of its own for each draw", False)
+    if fully_correlated(rows):
+        yield Fact("independent noise for each draw", False)
         return
     yield mean_fact(f"the mean of {len(x)} draws of N(mean, covariance), less mean", x - mean)
     deviation = x - x.mean(0)
@@ -56,7 +66,7 @@ def _moment_facts(x, mean, covariance):
     a = torch.linalg.cholesky(covariance.cpu().double())
     eps = torch.linalg.solve_triangular(a, (x - mean).T, upper=False).T  # if x = mean + A eps
     yield from pooled_facts("eps, if the draws are mean + A eps", eps)
-    yield shape_fact("E e^4 of the noise, 3 for a bell curve", eps)
+    yield shape_fact("the kurtosis of the noise, which is 3 for a Gaussian", eps)
 
 
 def _rounded(covariance):
@@ -72,7 +82,7 @@ def _show(call, seed):
 
 
 def _stretched(stretch, noise_of=torch.randn):
-    """A sampler that stretches its noise (n, L) in another way."""
+    """A sampler that transforms its noise (n, L) in another way."""
 
     def sample_cloud(n, mean, covariance):
         return mean + stretch(noise_of(n, len(mean), device=mean.device, dtype=mean.dtype), covariance)
@@ -93,11 +103,6 @@ def _one_number(n, mean, covariance):
     return mean + _factor(eps, covariance)
 
 
-def _seeded(n, mean, covariance):
-    torch.manual_seed(0)
-    return gaussian.sample_cloud(n, mean, covariance)
-
-
 def _generator_inside(n, mean, covariance):
     return gaussian.sample_cloud(n, mean, covariance, torch.Generator(mean.device).manual_seed(0))
 
@@ -109,85 +114,106 @@ sample_cloud = Exercise(
     observe=_observe,
     show=_show,
     verified=(
-        "mean and covariance of 5,000 draws in two and in three dimensions, a bell's shape, and fresh "
-        "noise for each draw and call."
+        "mean, covariance and kurtosis of 5,000 draws in two and in three dimensions, and fresh noise for "
+        "each draw and call."
     ),
     mistakes=(
-        Mistake("covariance used as its factor",
-            "the noise is stretched by the covariance itself, so the draws have the covariance times its "
-            "transpose. Stretch by A with A A^T = covariance: torch.linalg.cholesky.",
-            COURSE, (_stretched(lambda eps, c: eps @ c),),
+        Mistake(
+            "covariance used as its factor",
+            "the noise is multiplied by the covariance C itself, so that the draws have covariance C C^T. "
+            "Multiply it by A with A A^T = C: torch.linalg.cholesky.",
+            COURSE,
+            (_stretched(lambda eps, c: eps @ c),),
         ),
-        Mistake("factor on the wrong side",
-            "eps @ A gives the covariance A^T A. With a draw in each row it must be eps @ A.T, so that it "
-            "is A A^T.",
-            PUBLIC, (_stretched(lambda eps, c: eps @ torch.linalg.cholesky(c)),),
+        Mistake(
+            "factor on the wrong side",
+            "eps @ A has the covariance A^T A. With one draw in each row, eps @ A.T has the covariance A "
+            "A^T.",
+            PUBLIC,
+            (_stretched(lambda eps, c: eps @ torch.linalg.cholesky(c)),),
         ),
-        Mistake("only the diagonal",
-            "each number has its own spread, but the cloud does not lean: the covariances off the diagonal "
-            "are lost. Stretch by the Cholesky factor.",
-            COURSE, (_stretched(lambda eps, c: eps * c.diagonal().sqrt()),),
+        Mistake(
+            "only the diagonal",
+            "only the variances are used, and the covariances off the diagonal are lost. Multiply by the "
+            "Cholesky factor.",
+            COURSE,
+            (_stretched(lambda eps, c: eps * c.diagonal().sqrt()),),
         ),
-        Mistake("diagonal taken for isotropic",
-            "one sigma serves all numbers: this cloud is isotropic, a ball. Stretch by the Cholesky factor "
-            "of the whole covariance.",
-            COURSE, (
+        Mistake(
+            "diagonal taken for isotropic",
+            "one sigma is used for all dimensions, as in an isotropic Gaussian. Multiply by the Cholesky "
+            "factor of the whole covariance.",
+            COURSE,
+            (
                 _stretched(lambda eps, c: eps * c.diagonal().mean().sqrt()),
                 _stretched(lambda eps, c: eps * c.diagonal()[0].sqrt()),
             ),
         ),
-        Mistake("variance used as standard deviation",
-            "the noise is stretched by the variances on the diagonal. A standard deviation is the root of "
-            "a variance; and the cloud must lean.",
-            PUBLIC, (_stretched(lambda eps, c: eps * c.diagonal()),),
+        Mistake(
+            "variance used as standard deviation",
+            "the noise is multiplied by the variances on the diagonal. Standard deviations are their square "
+            "roots, and the covariances are missing: multiply by the Cholesky factor.",
+            PUBLIC,
+            (_stretched(lambda eps, c: eps * c.diagonal()),),
         ),
-        Mistake("root of each entry",
-            "the root is taken of each entry of the covariance. Asked is a matrix A with A A^T = "
-            "covariance, as torch.linalg.cholesky gives it.",
+        Mistake(
+            "root of each entry",
+            "the square root of each entry of the covariance is taken. Use a matrix A with A A^T = "
+            "covariance, which torch.linalg.cholesky returns.",
             NEAR,
-            (_stretched(lambda eps, c: eps @ c.abs().sqrt()),
-             _stretched(lambda eps, c: eps @ (c.sign() * c.abs().sqrt())),
-             _stretched(lambda eps, c: eps @ c.sqrt())),
+            (
+                _stretched(lambda eps, c: eps @ c.abs().sqrt()),
+                _stretched(lambda eps, c: eps @ (c.sign() * c.abs().sqrt())),
+                _stretched(lambda eps, c: eps @ c.sqrt()),
+            ),
         ),
-        Mistake("not stretched",
-            "this is mean + eps, a ball of width 1. Stretch the noise by the Cholesky factor first.",
-            NEAR, (_stretched(lambda eps, c: eps),),
+        Mistake(
+            "not stretched",
+            "this is mean + eps, with covariance I. Multiply the noise by the Cholesky factor first.",
+            NEAR,
+            (_stretched(lambda eps, c: eps),),
         ),
-        Mistake("mean left out",
-            "the cloud lies around 0. Add the mean.",
-            NEAR, (lambda n, mean, covariance: gaussian.sample_cloud(n, torch.zeros_like(mean), covariance),),
+        Mistake(
+            "mean left out",
+            "the draws have mean 0. Add the mean.",
+            NEAR,
+            (lambda n, mean, covariance: gaussian.sample_cloud(n, torch.zeros_like(mean), covariance),),
         ),
-        Mistake("uniform noise",
-            "the noise is uniform, as torch.rand gives it. A Gaussian is asked: torch.randn, with an n.",
-            PUBLIC, (
+        Mistake(
+            "uniform noise",
+            "the noise is uniform, from torch.rand. Draw it from a Gaussian: torch.randn, with an n.",
+            PUBLIC,
+            (
                 _stretched(_factor, torch.rand),
                 _stretched(_factor, lambda *shape, **options: 2 * torch.rand(*shape, **options) - 1),
                 _stretched(_factor, lambda *shape, **other: 12**0.5 * (torch.rand(*shape, **other) - 0.5)),
             ),
         ),
-        Mistake("one eps for all draws",
-            "all n draws are one and the same. Draw eps as (n, L).",
-            PUBLIC, (_one_for_all_draws,),
+        Mistake(
+            "one eps for all draws",
+            "all n draws are the same. Draw eps as (n, L).",
+            PUBLIC,
+            (_one_for_all_draws,),
         ),
-        Mistake("one eps for all dimensions",
-            "one number of noise serves all dimensions of a draw, so that the cloud is a line. Draw eps as "
-            "(n, L).",
-            PUBLIC, (_one_number,),
+        Mistake(
+            "one eps for all dimensions",
+            "all dimensions of a draw share one number of noise, so that the draws lie on a line. Draw eps "
+            "as (n, L).",
+            PUBLIC,
+            (_one_number,),
         ),
-        Mistake("the same eps at each call",
-            "each call gives the same draws, as with a seed inside the function. The noise must be fresh "
-            "at each call.",
-            PUBLIC, (_seeded, _generator_inside),
-        ),
-        Mistake("draws in columns",
-            "there is a draw in each column, (L, n). Put one in each row, (n, L): eps @ A.T, or a "
-            "transpose at the end.",
-            NEAR, (lambda *a: gaussian.sample_cloud(*a).T,),
+        same_noise(gaussian.sample_cloud, _generator_inside),
+        Mistake(
+            "draws in columns",
+            "there is one draw in each column, (L, n). Put one in each row, (n, L): eps @ A.T, or transpose "
+            "at the end.",
+            NEAR,
+            (lambda *a: gaussian.sample_cloud(*a).T,),
         ),
     ),
     hints=(
-        "Draw a ball of noise first: eps (n, L) from N(0, I).",
-        "A = torch.linalg.cholesky(covariance) has A A^T = covariance. It stretches the ball into the cloud.",
-        "With a draw in each row, A eps is written eps @ A.T. Then add the mean.",
+        "First draw the noise: eps (n, L) from N(0, I).",
+        "A = torch.linalg.cholesky(covariance) has A A^T = covariance. Then A eps has this covariance.",
+        "With one draw in each row, A eps is written eps @ A.T. Then add the mean.",
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""The exercise on the score function estimator, lesson 04, and how it goes wrong."""
+"""The exercise on the score function estimator, and how it goes wrong."""
 
 import torch
 
@@ -18,12 +18,12 @@ from vae_lessons.check.engine.moments import mean_fact, pooled_facts, spread_fac
 
 
 def _step(z):
-    """A step at 0.2, of mean 0 for z ~ N(0, e^0.2); its derivative is 0 wherever there is one."""
+    """A step at 0.2, with mean 0 for z ~ N(0, e^0.2); its derivative is 0 where it exists."""
     return (z[:, 0] > 0.2).to(z.dtype) - 0.4282 + 0 * z.sum(1)
 
 
 class _Watched:
-    """f, with the samples that it was asked at."""
+    """f, recording the samples at which it is evaluated."""
 
     def __init__(self, f):
         self.f, self.z, self.values = f, [], []
@@ -35,16 +35,16 @@ class _Watched:
         return value
 
     def last(self, samples):
-        """The last K samples and their values, as an estimate was made of them."""
+        """The last K samples and their values, from which an estimate was made."""
         if sum(map(len, self.z)) < samples:
             raise no_answer(
-                f"f must be asked at each of the {samples} samples; it was at {sum(map(len, self.z))}."
+                f"f must be evaluated at each of the {samples} samples; it was at {sum(map(len, self.z))}."
             )
         return [torch.cat(parts)[-samples:].cpu().double() for parts in (self.z, self.values)]
 
 
 class _Told:
-    """An f that gives the values that it was told, one for each new sample."""
+    """An f that returns given values, one for each new sample."""
 
     def __init__(self, *values):
         self.values, self.seen = values, {}
@@ -56,7 +56,7 @@ class _Told:
 
 
 def _own_share(call, given):
-    """By how much the baseline of the first of two samples moves with that sample's own value, -> Fact."""
+    """By how much the baseline of the first of two samples depends on that sample's own value, -> Fact."""
     _, mu, log_var = given
     baselines = []
     for value in (1.0, 0.0):
@@ -65,20 +65,20 @@ def _own_share(call, given):
         eps = (watched.last(2)[0] - mu.cpu().double()) / torch.exp(log_var / 2).cpu().double()
         score = eps / torch.exp(log_var / 2).cpu().double()
         baselines.append(value - (rows[0] * score[0]).sum() / (score[0] ** 2).sum())
-    asked = "how far the baseline of a sample moves with that sample's own value, of two samples"
+    asked = "how much the baseline of a sample depends on that sample's own value, with two samples"
     return Fact(asked, baselines[0] - baselines[1], 0.02)
 
 
 def _ideal_facts(call, given, samples, said):
-    """How the estimates hang together with f(z) dlog q(z) of the same samples, any baseline, -> Facts."""
+    """How the estimates follow from f(z) dlog q(z) of the same samples, with any baseline, -> Facts."""
     f, mu, log_var = given
     sigma, watched = torch.exp(log_var / 2).cpu().double(), _Watched(f)
     rows = rows_of(call, (watched, mu, log_var), samples)
     z, value = watched.last(samples)
     eps = (z - mu.cpu().double()) / sigma
-    yield mean_fact(f"the mean of (z - mu) / sigma where f is asked, {said}", eps)
-    yield spread_fact(f"the spread of (z - mu) / sigma where f is asked, {said}", eps)
-    yield from pooled_facts(f"(z - mu) / sigma where f is asked, {said}", eps)
+    yield mean_fact(f"the mean of (z - mu) / sigma where f is evaluated, {said}", eps)
+    yield spread_fact(f"the spread of (z - mu) / sigma where f is evaluated, {said}", eps)
+    yield from pooled_facts(f"(z - mu) / sigma where f is evaluated, {said}", eps)
     for name, got, score in zip(NAMES, rows, (eps / sigma, (eps**2 - 1) / 2), strict=True):
         want = value[:, None] * score
         asked, error, slack = mean_fact(
@@ -89,7 +89,7 @@ def _ideal_facts(call, given, samples, said):
 
 
 def _of_values_only(call, seed):
-    """What a baseline may not change: f smooth, f a step, and two samples of which none sees itself."""
+    """What must hold with any baseline: for a smooth f, for a step, and for two samples."""
     for latent, samples in SAMPLES:
         yield from _ideal_facts(call, place(latent, seed), samples, f"{latent} number{'s' * (latent > 1)}")
     mu, log_var = (placed(torch.tensor([v], dtype=torch.float64, device="cpu")) for v in (0.0, 0.2))
@@ -148,62 +148,80 @@ score_function_gradient = Exercise(
     show=shown_with(estimators.score_function_gradient),
     verified=(
         "the estimates from 600 and 1,500 samples agree in one and in eight dimensions, also where f is a "
-        "step, and with two samples a call no baseline sees its own."
+        "step, and with two samples a call no baseline depends on its own sample."
     ),
     mistakes=(
-        Mistake("sigma left out",
+        Mistake(
+            "sigma left out",
             "dlog q/dmu is eps / sigma = (z - mu) / sigma^2. The division by sigma is missing.",
-            NEAR, (_score(lambda eps, sigma: eps, _log_var),),
+            NEAR,
+            (_score(lambda eps, sigma: eps, _log_var),),
         ),
-        Mistake("divided by sigma twice",
-            "dlog q/dmu is eps / sigma, which is (z - mu) / sigma^2. Here eps is divided by sigma^2, or z "
-            "- mu by the variance squared.",
+        Mistake(
+            "divided by sigma twice",
+            "dlog q/dmu is eps / sigma, which is (z - mu) / sigma^2. Here eps is divided by sigma^2, or z - "
+            "mu by the variance squared.",
             NEAR,
             tuple(_score(lambda eps, sigma, n=n: eps / sigma**n, _log_var) for n in (2, 3)),
         ),
-        Mistake("missing 1/2",
+        Mistake(
+            "missing 1/2",
             "dlog q/dlog_var is (eps^2 - 1) / 2. The half is missing.",
-            NEAR, (_score(_mu, lambda eps, sigma: eps**2 - 1),),
+            NEAR,
+            (_score(_mu, lambda eps, sigma: eps**2 - 1),),
         ),
-        Mistake("-1 dropped",
+        Mistake(
+            "-1 dropped",
             "dlog q/dlog_var is (eps^2 - 1) / 2. The -1, from the log of sigma before the exponential, is "
             "missing.",
-            NEAR, (_score(_mu, lambda eps, sigma: eps**2 / 2),),
+            NEAR,
+            (_score(_mu, lambda eps, sigma: eps**2 / 2),),
         ),
-        Mistake("gradient for sigma, not log_var",
+        Mistake(
+            "gradient for sigma, not log_var",
             "this is dlog q/dsigma = (eps^2 - 1) / sigma. With respect to log_var it is (eps^2 - 1) / 2.",
-            NEAR, (_score(_mu, lambda eps, sigma: (eps**2 - 1) / sigma),),
+            NEAR,
+            (_score(_mu, lambda eps, sigma: (eps**2 - 1) / sigma),),
         ),
-        Mistake("f left out",
-            "the values of f are missing: the mean of dlog q alone is 0. Weigh each sample's dlog q with "
-            "its f(z).",
-            NEAR, (_score(_mu, _log_var, torch.ones_like),),
+        Mistake(
+            "f left out",
+            "the values of f are missing: the mean of dlog q by itself is 0. Multiply each sample's dlog q "
+            "by its f(z).",
+            NEAR,
+            (_score(_mu, _log_var, torch.ones_like),),
         ),
-        Mistake("baseline that sees its own sample",
-            "the baseline is the mean over all samples, its own among them, which makes the gradient too "
-            "small by 1/K: half with two samples. Use the others' mean.",
-            COURSE, (_score(_mu, _log_var, lambda value: value - value.mean()),),
+        Mistake(
+            "baseline that sees its own sample",
+            "the baseline is the mean over all samples, including the sample itself. That makes the "
+            "gradient too small by a factor 1 - 1/K. Use the mean of the others.",
+            COURSE,
+            (_score(_mu, _log_var, lambda value: value - value.mean()),),
         ),
-        Mistake("goes through f",
-            "this follows the slope of f: where f is a step it sees nothing. The score function estimator "
-            "has only the values of f: f(z) times dlog q(z), z fixed.",
-            COURSE, (estimators.reparameterized_gradient,),
+        Mistake(
+            "goes through f",
+            "this uses the derivative of f, which is 0 if f is a step. The score function estimator uses "
+            "only the values of f: f(z) times dlog q(z), with z fixed.",
+            COURSE,
+            (estimators.reparameterized_gradient,),
         ),
-        Mistake("z not detached",
-            "z still depends on mu and log_var when log q(z) is differentiated, so that the gradient for "
-            "mu is 0. Hold z fixed: z.detach(), or .sample().",
-            PUBLIC, (_not_detached,),
+        Mistake(
+            "z not detached",
+            "z still depends on mu and log_var when log q(z) is differentiated, so that the gradient for mu "
+            "is 0. Keep z fixed: use z.detach() or .sample().",
+            PUBLIC,
+            (_not_detached,),
         ),
-        Mistake("both estimators added up",
-            "the gradient through f is added to that of the score function. Each is the whole gradient by "
-            "itself.",
-            COURSE, (_both,),
+        Mistake(
+            "both estimators added up",
+            "the gradient through f is added to that of the score function. Each is the whole gradient.",
+            COURSE,
+            (_both,),
         ),
         *shared_mistakes(estimators.score_function_gradient),
     ),
     hints=(
-        "One estimate is f(z) times the gradient of log q(z), z held fixed.",
+        "One estimate is f(z) times the gradient of log q(z), with z fixed.",
         "dlog q/dmu = eps / sigma and dlog q/dlog_var = (eps^2 - 1) / 2, with z = mu + sigma eps.",
         "f(z) is (K,): make it (K, 1) before you multiply, so that each sample keeps its own row.",
     ),
-)  # fmt: skip
+)

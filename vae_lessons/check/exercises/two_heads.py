@@ -1,4 +1,4 @@
-"""The exercise on the encoder's two heads, lesson 06, and how it goes wrong."""
+"""The exercise on the encoder's two heads, and how it goes wrong."""
 
 import re
 
@@ -21,7 +21,7 @@ from vae_lessons.check.engine import (
 
 HIDDEN, LATENT, ROWS = 16, 3, 300
 TRUNK = 1e-4  # what rounding may do to a sum of HIDDEN terms
-FIRST, SECOND = "mu|mean|loc", "var|sigma|std|scale"  # parts of names that tell which head is which
+FIRST, SECOND = "mu|mean|loc", "var|sigma|std|scale"  # parts of attribute names by which heads are told apart
 
 
 def _observe(call, seed):
@@ -29,16 +29,16 @@ def _observe(call, seed):
     forward = Call(type(heads).forward)
     if untouched(forward.function):
         raise no_answer(
-            "__init__ is written, forward is not: it must return mu and log_var, (B, latent) each."
+            "__init__ is written, but forward is not. It must return mu and log_var, (B, latent) each."
         )
     with torch.no_grad():
-        for i, weight in enumerate(heads.parameters()):  # as if trained, and with some spread
+        for i, weight in enumerate(heads.parameters()):  # large enough to matter, as after training
             weight.copy_(placed(noise(*weight.shape, seed=seed + i)) * (1 if weight.ndim < 2 else 0.4))
     weight = next(heads.parameters(), torch.zeros(()))
     h = placed(noise(ROWS, HIDDEN, seed=seed + 50)).to(weight).requires_grad_()
     mu, log_var = forward.tensors(2, heads, h)
-    yield Fact(f"mu for {ROWS} images and {LATENT} latent numbers, its shape", tuple(mu.shape))
-    yield Fact(f"log_var for {ROWS} images and {LATENT} latent numbers, its shape", tuple(log_var.shape))
+    yield Fact(f"mu for {ROWS} images and {LATENT} latent dimensions, its shape", tuple(mu.shape))
+    yield Fact(f"log_var for {ROWS} images and {LATENT} latent dimensions, its shape", tuple(log_var.shape))
     if mu.shape != (ROWS, LATENT) or log_var.shape != (ROWS, LATENT):
         return
     again = forward.tensors(2, heads, h)
@@ -63,7 +63,7 @@ def _made(call, hidden, latent):
 
 
 def _training_facts(heads, mu, log_var):
-    """Whether training would reach the weights behind each answer, -> Facts."""
+    """Whether training changes the weights behind each answer, -> Facts."""
     for name, part in (("mu", mu), ("log_var", log_var)):
         found = [None]
         if part.requires_grad and any(True for _ in heads.parameters()):
@@ -76,7 +76,7 @@ def _training_facts(heads, mu, log_var):
 
 
 def _related(mu, log_var):
-    """Whether one answer follows from the other, number by number: then one head has made both."""
+    """Whether one answer is a monotone function of the other: then one head made both."""
     for column in range(LATENT):
         a, b = mu[:, column].detach(), log_var[:, column].detach()
         sorted_b = b[a.argsort()].diff()
@@ -87,7 +87,7 @@ def _related(mu, log_var):
 
 @torch.no_grad()
 def _range(forward, heads, h, which):
-    """What numbers an answer can take, in words, as a name for what has been done to it."""
+    """The range of an answer in words, and the activation that it suggests."""
     out = forward.tensors(2, heads, h)[which]
     low, high = out.min().item(), out.max().item()
     if low == high:
@@ -104,7 +104,7 @@ def _range(forward, heads, h, which):
 
 
 def _positive(forward, heads, h, which, high):
-    """Which function made an answer positive, in words: the one whose inverse is a sum of parts."""
+    """Which function made an answer positive, in words: the one whose inverse is affine in h."""
     if high <= 1:
         return "from 0 to 1: a sigmoid"
     inverses = {"exp": torch.log, "softplus": lambda out: torch.log(torch.expm1(out))}
@@ -119,7 +119,7 @@ def _positive(forward, heads, h, which, high):
 
 
 def _order(forward, heads, h, mu, log_var):
-    """Whether the parameters' own names say that the two answers have changed places."""
+    """Whether the names of the parameters say that the two answers are swapped."""
     names = [name for name, _ in heads.named_parameters()]
     first = [name for name in names if re.search(FIRST, name) and not re.search(SECOND, name)]
     second = [name for name in names if re.search(SECOND, name) and not re.search(FIRST, name)]
@@ -136,7 +136,7 @@ def _order(forward, heads, h, mu, log_var):
 
 
 def _heads(on_mu=None, on_log_var=None, both=None):
-    """The right heads with something done to their answers, -> class."""
+    """The right heads with their answers transformed, -> class."""
 
     class Wrong(model.TwoHeads):
         def forward(self, h):
@@ -180,7 +180,7 @@ class _Fresh(nn.Module):
 
 
 def _fixed(hidden, latent):
-    """Heads whose sizes somebody wrote down, -> class."""
+    """Heads with hard-coded sizes, -> class."""
 
     class Fixed(_heads()):
         def __init__(self, *_):
@@ -212,83 +212,101 @@ def _activated(name, function, reason):
 
 
 _ACTIVATIONS = (
-    ("a ReLU", torch.relu, "So mu could not be negative, nor any sigma below 1."),
-    ("a tanh", torch.tanh, "So mu could not leave the prior's middle, nor sigma the range from 0.6 to 1.6."),
-    ("a softplus", nn.functional.softplus, "So mu could not be negative, nor any sigma below 1."),
-    ("a sigmoid", torch.sigmoid, "So mu would lie between 0 and 1, and sigma between 1 and 1.6."),
+    ("a ReLU", torch.relu, "Then mu could not be negative, nor any sigma below 1."),
+    ("a tanh", torch.tanh, "Then mu would lie between -1 and 1, and sigma between 0.6 and 1.6."),
+    ("a softplus", nn.functional.softplus, "Then mu could not be negative, nor any sigma below 1."),
+    ("a sigmoid", torch.sigmoid, "Then mu would lie between 0 and 1, and sigma between 1 and 1.6."),
     (
         "a SiLU",
         nn.functional.silu,
-        "The hidden layers have one; here mu must be free to be negative, and log_var too.",
+        "The hidden layers have one, but mu and log_var must be able to be negative.",
     ),
-    ("an ELU", nn.functional.elu, "So mu could not go below -1, nor any sigma below 0.6."),
+    ("an ELU", nn.functional.elu, "Then mu could not go below -1, nor any sigma below 0.6."),
 )
 MISTAKES = (
     *(mistake for kind in _ACTIVATIONS for mistake in _activated(*kind)),
     Mistake(
-        "sigma for log_var", "the second answer is an exponential: that is sigma or sigma^2. log_var is "
-        "the linear layer's own answer, any number; the exponential comes later.", PUBLIC,
+        "sigma for log_var",
+        "the second answer is an exponential, which is sigma or sigma^2. Return log_var, the output of the "
+        "linear layer, which can be any number.",
+        PUBLIC,
         (_heads(on_log_var=torch.exp), _heads(on_mu=torch.exp, on_log_var=torch.exp)),
     ),
     Mistake(
         "one head for both",
-        "mu and log_var come out of one head: each number of one settles that of the other. They need "
-        "a linear layer each.", PUBLIC,
-        (_OneHead, _heads(both=lambda mu, log_var: (mu, mu.exp())), _heads(both=lambda mu, log_var: (mu,
-        torch.relu(mu)))),
+        "mu and log_var come from one head, so that one determines the other. Each needs a linear layer of "
+        "its own.",
+        PUBLIC,
+        (
+            _OneHead,
+            _heads(both=lambda mu, log_var: (mu, mu.exp())),
+            _heads(both=lambda mu, log_var: (mu, torch.relu(mu))),
+        ),
     ),
     Mistake(
-        "heads swapped", "by their names, log_var is returned first. The order is mu, log_var.", PUBLIC,
+        "heads swapped",
+        "judging by their names, log_var is returned first. Return mu, log_var.",
+        PUBLIC,
         (_heads(both=lambda mu, log_var: (log_var, mu)),),
     ),
     Mistake(
         "layers made in forward",
-        "the layers are made anew at each call, so nothing is ever learned. Make them once, in "
-        "__init__, and keep them as self.mu_head and self.log_var_head.", NEAR, (_Fresh,),
+        "the layers are created at each call, so that nothing is learned. Create them once, in __init__, as "
+        "self.mu_head and self.log_var_head.",
+        NEAR,
+        (_Fresh,),
     ),
     Mistake(
-        "a sample returned", "a draw comes out of it: the same h gives another answer each time. The "
-        "heads give mu and log_var; the draw is the next step.", PUBLIC,
+        "a sample returned",
+        "a sample is returned: the same h gives another answer each time. Return mu and log_var; sampling "
+        "is the next step.",
+        PUBLIC,
         (_heads(both=lambda mu, log_var: (mu + (log_var / 2).exp() * torch.randn_like(mu), log_var)),),
     ),
     Mistake(
         "layers not registered",
-        "the layers are hidden from PyTorch, in a list or the like, so .parameters() has none and no "
-        "optimizer would train them. Make each an attribute: self.mu_head = nn.Linear(...).",
-        PUBLIC, (_Unregistered,),
+        "the layers are not registered with PyTorch, so that .parameters() is empty and no optimizer trains "
+        "them. Make each an attribute, not part of a list: self.mu_head = nn.Linear(...).",
+        PUBLIC,
+        (_Unregistered,),
     ),
     Mistake(
-        "detached", "no gradient comes back through an answer, so training could not reach its head.", NEAR,
+        "detached",
+        "an answer is detached, so that training cannot change its head.",
+        NEAR,
         (
-            _heads(on_log_var=torch.detach), _heads(on_mu=torch.detach),
+            _heads(on_log_var=torch.detach),
+            _heads(on_mu=torch.detach),
             _heads(on_mu=torch.detach, on_log_var=torch.detach),
         ),
     ),
     Mistake(
         "one log_var for all",
-        "log_var has one number for each image. Each latent number needs its own, (B, L).", PUBLIC,
+        "log_var has one number for each image. Each latent dimension needs its own, (B, L).",
+        PUBLIC,
         (_OneNumber,),
     ),
     Mistake(
         "hard-coded sizes",
-        "sizes are written into the layers. Take them from the arguments: nn.Linear(hidden, latent).",
-        PUBLIC, (_fixed(256, 2), _fixed(256, 3), _fixed(400, 20), _fixed(512, 2), _fixed(16, 2)),
+        "the sizes of the layers are hard-coded. Take them from the arguments: nn.Linear(hidden, latent).",
+        PUBLIC,
+        (_fixed(256, 2), _fixed(256, 3), _fixed(400, 20), _fixed(512, 2), _fixed(16, 2)),
     ),
-)  # fmt: skip
+)
 
 two_heads = Exercise(
     name="two_heads",
     parameters=("hidden", "latent"),
     reference=model.TwoHeads,
     observe=_observe,
-    verified="two heads with weights of their own, which training reaches; mu and log_var of shape (B, "
-    "L), and either can be any number.",
+    verified="two heads with separate weights, which training can change; mu and log_var have shape (B, L), "
+    "and either can be any number.",
     mistakes=MISTAKES,
     hints=(
         "Two layers in __init__, one call of each in forward.",
-        "What values must mu be able to take, and what values the logarithm of a variance? Is there "
-        "anything to squash?",
-        "self.mu_head = nn.Linear(hidden, latent), self.log_var_head the same; forward returns "
+        "What values can mu take, and what values can the logarithm of a variance take? Is an activation "
+        "needed?",
+        "self.mu_head = nn.Linear(hidden, latent), and the same for self.log_var_head; forward returns "
         "self.mu_head(h), self.log_var_head(h).",
     ),
 )
