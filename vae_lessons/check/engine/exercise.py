@@ -11,13 +11,8 @@ from typing import NamedTuple
 
 import torch
 
-<<<<<<< HEAD
 from vae_lessons.check.engine.calling import NONE, SECONDS, Call, Failure, TooLong, guarded, reseed, untouched
-from vae_lessons.check.engine.facts import Fact, agree, compared, first_difference, whole
-=======
-from vae_lessons.check.engine.calling import NONE, Call, Failure, TooLong, guarded, reseed, untouched
 from vae_lessons.check.engine.facts import Fact, agree, compared, first_difference, tensor_facts, whole
->>>>>>> main
 from vae_lessons.check.engine.multiples import MULTIPLES, SIMPLE, fitting, times
 from vae_lessons.check.engine.probes import Probe
 from vae_lessons.check.engine.verdict import Hinted, Verdict, Words, graded

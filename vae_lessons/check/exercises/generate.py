@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The exercise on drawing new images, lesson 00, and how it goes wrong."""
-=======
 """The exercise on generating images, and how it goes wrong."""
->>>>>>> main
 
 import functools
 
@@ -275,16 +271,9 @@ generate = Exercise(
     "without a gradient.",
     mistakes=MISTAKES,
     hints=(
-<<<<<<< HEAD
-        "Two steps: where does z come from, and what turns it into pictures? Which half of the model is "
+        "Two steps: where does z come from, and what turns it into images? Which half of the model is "
         "not needed?",
         "torch.randn(n, model.latent) draws from N(0, I). model.picture(z) decodes.",
         "One line: return model.picture(torch.randn(n, model.latent)).",
-=======
-        "Two steps: where does z come from, and what turns it into images? Which half of the model is not "
-        "needed?",
-        "torch.randn(n, model.latent) draws from the prior. model.decode(z) returns logits.",
-        "Return the sigmoid of the logits, computed under torch.no_grad().",
->>>>>>> main
     ),
 )
