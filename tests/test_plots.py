@@ -57,7 +57,7 @@ MADE = {
     "a VAE's machine": lambda: plots.machine(heads=2, latent=2, caption="A VAE with two heads and noise."),
     "signed": lambda: plots.signed(X[:6] - 0.5, columns=3, caption="Six images of signed numbers."),
     "copies": lambda: plots.copies({"a": (Z, 0.5 * Z, Z[:2])}, caption="Points, copies and a line."),
-    "directions": lambda: plots.directions(Y, Y, 9 - Y, best=3, caption="Two curves against an angle."),
+    "best_line": lambda: plots.best_line(Z, 0.5 * Z, Z[:2], (Y, Y, 9 - Y), caption="A line and two curves."),
     "shares": lambda: plots.shares(STEPS, [1, 2], [0.1, 0.2], needed=4, caption="A rising curve with dots."),
     "errors_by_size": lambda: plots.errors_by_size(
         {"a": {1: 3, 2: 2}, "b": {2: 1}}, caption="Two falling curves."

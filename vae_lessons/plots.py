@@ -707,24 +707,37 @@ def copies(panels, caption=""):
     """
     figure, made = axes(1, len(panels), size=(4.2, 3.4), sharex=True, sharey=True, squeeze=False)
     for ax, (title, (points, copied, line)) in zip(made.flat, panels.items(), strict=True):
-        points, copied = array(points), array(copied)
-        ax.plot(*np.stack([points, copied], 1)[::3].transpose(2, 1, 0), color=COLOURS[6], lw=0.7)
-        ax.plot(*points.T, ".", color=COLOURS[0], ms=3)
-        ax.plot(*array(line).T, color=INK)
-        ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$", title=title)
+        _strokes(ax, points, copied, line)
+        ax.set_title(title)
     return Picture(figure, caption)
 
 
-def directions(degrees, error, variance, best, caption=""):
-    """The error and the variance of z for lines in each direction, (N,) each, -> Picture."""
-    figure, ax = axes(size=(5.0, 3.2))
-    ax.plot(array(degrees), array(error), color=COLOURS[6], label="error")
-    ax.plot(array(degrees), array(variance), "--", color=COLOURS[0], label="variance of $z$")
-    ax.axvline(float(best), color=INK, lw=0.8, ls=":")
-    ax.set(xlabel="direction of the line, degrees", ylabel="squared distance", ylim=(0, None))
-    ax.set_xticks(range(0, 181, 45))
-    ax.legend(frameon=False, loc="center right")
+def best_line(points, copied, line, sweep, caption=""):
+    """The best straight line through points in the plane, and all lines in a sweep beside it, -> Picture.
+
+    points and copied (N, 2), line (2, 2); `sweep` are the directions in degrees, the error of a line in each
+    and the variance of its codes, (K,) each.
+    """
+    figure, (left, right) = axes(1, 2, size=(4.4, 3.4))
+    _strokes(left, points, copied, line)
+    degrees, error, variance = map(array, sweep)
+    left.set_title(f"the best line, at {degrees[error.argmin()]:.0f} degrees")
+    right.plot(degrees, error, color=COLOURS[6], label="error")
+    right.plot(degrees, variance, "--", color=COLOURS[0], label="variance of $z$")
+    right.axvline(degrees[error.argmin()], color=INK, lw=0.8, ls=":")
+    right.set(xlabel="direction of the line, degrees", ylabel="squared distance", ylim=(0, None))
+    right.set_xticks(range(0, 181, 45))
+    right.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return Picture(figure, caption)
+
+
+def _strokes(ax, points, copied, line):
+    """Points, their copies on a line, and every third pair joined by a stroke."""
+    points, copied = array(points), array(copied)
+    ax.plot(*np.stack([points, copied], 1)[::3].transpose(2, 1, 0), color=COLOURS[6], lw=0.7)
+    ax.plot(*points.T, ".", color=COLOURS[0], ms=3)
+    ax.plot(*array(line).T, color=INK)
+    ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
 
 
 def shares(kept, sizes, tested, needed, caption=""):

@@ -271,7 +271,7 @@ generate = Exercise(
     "without a gradient.",
     mistakes=MISTAKES,
     hints=(
-        "Two steps: where does z come from, and what turns it into pictures? Which half of the model is "
+        "Two steps: where does z come from, and what turns it into images? Which half of the model is "
         "not needed?",
         "torch.randn(n, model.latent) draws from N(0, I). model.picture(z) decodes.",
         "One line: return model.picture(torch.randn(n, model.latent)).",
