@@ -121,7 +121,7 @@ def test_size(path, cells):
 
 
 def test_a_prediction_comes_before_an_output_that_is_collapsed(cells):
-    asked = sum(text.count("**Predict first") for text in prose(cells))
+    asked = sum(text.count("**Predict first.**") for text in prose(cells))
     hidden = [cell for cell in code(cells) if cell["metadata"].get("jupyter", {}).get("outputs_hidden")]
     assert asked <= 4
     assert len(hidden) >= asked
