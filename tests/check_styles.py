@@ -141,6 +141,9 @@ def density_in_place(x, mu, log_var):
     return -(x.sum(-1) + x.shape[-1] * math.log(2 * math.pi)) / 2
 
 
+# ------------------------------------------------------------ lesson 04
+
+
 def kl_formula(mu, log_var):
     return -0.5 * torch.sum(1 + log_var - mu.pow(2) - log_var.exp(), dim=1)
 
@@ -164,7 +167,30 @@ def kl_in_place(mu, log_var):
     return mu.sum(1) / 2
 
 
-# ------------------------------------------------------------ lesson 04
+def monte_carlo_mean(q, p, samples):
+    z = q.sample((samples,))
+    return torch.mean(q.log_prob(z) - p.log_prob(z))
+
+
+def monte_carlo_loop(q, p, samples):
+    total = 0.0
+    for _ in range(samples):
+        z = q.sample()
+        total += (q.log_prob(z) - p.log_prob(z)).item()
+    return total / samples
+
+
+def monte_carlo_in_parts(q, p, samples):
+    z = q.rsample(torch.Size([samples]))
+    return float(q.log_prob(z).double().mean()) - p.log_prob(z).double().sum().numpy() / samples
+
+
+def monte_carlo_stack(q, p, samples):
+    z = torch.stack([q.sample() for _ in range(samples)])
+    return -(p.log_prob(z) - q.log_prob(z)).mean(dim=0, keepdim=True)
+
+
+# ------------------------------------------------------------ lesson 05
 
 
 def draw_formula(mu, log_var):
@@ -256,7 +282,7 @@ def path_loop(f, mu, log_var, samples):
     return torch.stack(first), torch.stack(second)
 
 
-# ------------------------------------------------------------ lesson 05
+# ------------------------------------------------------------ lessons 06 and 07
 
 
 def nll_logits(x, logits):
@@ -307,6 +333,7 @@ STYLES = {
     "completeness": (completeness_cdist, completeness_loop, completeness_numpy),
     "sample_cloud": (cloud_cholesky, cloud_eigen, cloud_distribution, cloud_loop),
     "log_density": (density_formula, density_distribution, density_loop, density_in_place),
+    "kl_monte_carlo": (monte_carlo_mean, monte_carlo_loop, monte_carlo_in_parts, monte_carlo_stack),
     "kl_standard_normal": (kl_formula, kl_distribution, kl_loop, kl_in_place),
     "reparameterize": (draw_formula, draw_distribution, draw_loop, draw_in_place),
     "score_function_gradient": (score_formula, score_autograd, score_others, score_loop),

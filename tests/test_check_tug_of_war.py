@@ -1,4 +1,4 @@
-"""Lesson 07's beta_implied, active_units and choose_beta: mistakes are named, right answers pass."""
+"""Exercises beta_implied (10), active_units, choose_beta (09): mistakes are named, right answers pass."""
 
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ def test_the_solutions_are_the_packages_own():
 # ------------------------------------------------------------------------------------- choose_beta
 
 BETAS = (0, 0.1, 1, 3, 10, 784)
-# Measured as lesson 07 does: data and seed, and nll, kl, coverage of each beta.
+# Measured as lesson 09 does: data and seed, and nll, kl, coverage of each beta.
 MEASURED = {
     "digits 0": ((144.31, 144.41, 147.03, 151.34, 166.12, 200.32), (17.6, 9.6, 5.45, 3.9, 1.99, 0),
                  (0.61, 0.68, 0.82, 0.89, 0.9, 0.92)),

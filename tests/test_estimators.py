@@ -1,12 +1,13 @@
-"""Two estimators of the gradient of E[f(z)], held against closed forms, autograd and each other."""
+"""Estimators of a KL and of the gradient of E[f(z)], against closed forms, autograd and each other."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
+from torch.distributions import Independent, Normal, kl_divergence
 
-from vae_lessons.estimators import reparameterized_gradient, score_function_gradient
+from vae_lessons.estimators import kl_monte_carlo, reparameterized_gradient, score_function_gradient
 from vae_lessons.gaussian import log_density, reparameterize
 
 K = 100_000
@@ -242,3 +243,30 @@ def test_one_sample_has_no_others():
 def test_an_f_that_cuts_z_off_is_refused_and_not_taken_for_zero(f):
     with pytest.raises(ValueError, match="differentiable"):
         reparameterized_gradient(f, MU, LOG_VAR, 4)
+
+
+# ------------------------------------------------------------------------------------ KL from draws
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_kl_from_draws_is_right_within_its_standard_error(way):
+    q, p = (Independent(Normal(m, s), 1) for m, s in ((MU, LOG_VAR.exp()), (MU.flip(0), 1 + MU**2))[::way])
+    torch.manual_seed(0)
+    estimates = torch.stack([kl_monte_carlo(q, p, 500) for _ in range(200)])
+    assert_mean(estimates, kl_divergence(q, p))
+    z = q.sample((K,))
+    error = (q.log_prob(z) - p.log_prob(z)).std() / math.sqrt(500)
+    assert abs(estimates.std() / error - 1) < 0.25
+
+
+@pytest.mark.parametrize(
+    ("q", "samples", "said"),
+    [
+        (Normal(0.0, 1.0), 0, "samples"),
+        (Normal(0.0, 1.0), 2.5, "samples"),
+        (Normal(torch.zeros(2), 1.0), 5, r"batch_shape is \(2,\): wrap it in Independent\(q, 1\)"),
+    ],
+)
+def test_a_kl_from_draws_refuses_what_it_cannot_average(q, samples, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        kl_monte_carlo(q, Normal(0.0, 1.0), samples)

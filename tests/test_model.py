@@ -438,3 +438,15 @@ def test_building_a_model_leaves_the_random_state_of_a_gpu_alone():
     before = torch.cuda.get_rng_state()
     VAE(**SMALL, seed=3)
     assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+def test_a_morph_goes_straight_from_code_to_code():
+    for kind in CLASSES:
+        model, (first, second) = kind(**SMALL), images()[:2]
+        pictures = model.morph(first, second, 5)
+        start, end = model.code(torch.stack([first, second]))
+        torch.testing.assert_close(pictures[1:2], model.picture((0.75 * start + 0.25 * end)[None]))
+        torch.testing.assert_close(pictures[[0, -1]], model.reconstruct(torch.stack([first, second])))
+        assert not pictures.requires_grad
+        with pytest.raises(ValueError, match="steps must be a whole number, at least 2"):
+            model.morph(first, second, 1)

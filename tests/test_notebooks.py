@@ -40,7 +40,7 @@ def source(cell):
 
 def test_there_are_notebooks():
     assert [path.stem[:2] for path in PATHS] == sorted({path.stem[:2] for path in PATHS})
-    assert {"00", "06"} <= {path.stem[:2] for path in PATHS}
+    assert {"00", "08"} <= {path.stem[:2] for path in PATHS}
 
 
 def test_every_cell_was_run_in_order(cells):
@@ -120,6 +120,27 @@ def test_size(path, cells):
         assert len(text.split()) <= 150, text
 
 
+def test_a_prediction_comes_before_an_output_that_is_collapsed(cells):
+    asked = sum(text.count("**Predict first.**") for text in prose(cells))
+    hidden = [cell for cell in code(cells) if cell["metadata"].get("jupyter", {}).get("outputs_hidden")]
+    assert asked <= 4
+    assert len(hidden) >= asked
+
+
+def test_claims_stand_together_at_most_three_in_a_cell(cells):
+    for cell in code(cells):
+        said = len(re.findall(r"\bclaim\(", source(cell)))
+        assert said <= 3, source(cell)
+        assert not said or "claims(" in source(cell), source(cell)
+
+
+def test_no_number_is_printed_with_more_digits_than_it_has(cells):
+    for cell in code(cells):
+        for output in cell["outputs"]:
+            text = "".join(output.get("text", []))
+            assert not re.search(r"\d\.\d{7,}|-0\.0+\b", text), text
+
+
 def test_training_is_not_compared_and_claims_are(cells):
     """What follows from training differs between processors; the claims in those cells are its test."""
     for cell in code(cells):
@@ -167,6 +188,12 @@ def test_cleaning_drops_what_belongs_to_a_live_session():
     assert [o.get("text") or o["data"]["text/plain"] for o in kept] == ["done\n", "<A>"]
 
 
-def test_readme_names_every_lesson():
+def test_readme_names_every_lesson_and_no_lesson_another_that_does_not_exist():
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    assert all(f"notebooks/{path.name}" in readme for path in PATHS)
+    named = re.findall(r"\]\(notebooks/(\d\d_\w+\.ipynb)\)", readme)
+    assert named == [path.name for path in PATHS]
+    known = {path.stem[:2] for path in PATHS}
+    for path in PATHS:
+        text = "\n".join(prose(json.loads(path.read_text(encoding="utf-8"))["cells"]))
+        for number in re.findall(r"[Ll]essons? (\d\d)\b", text):
+            assert number in known, f"{path.stem} names lesson {number}"

@@ -29,11 +29,83 @@ MADE = {
         rings=[((0, 0), torch.eye(2))],
         caption="Two clouds, one with rings.",
     ),
+    "functions": lambda: plots.functions(
+        {"a": {"p": (STEPS, STEPS), "q": (STEPS, STEPS**2)}, "b": {"p": (STEPS, -STEPS)}},
+        "x",
+        "y",
+        shaded=("q",),
+        widths=(3, 1),
+        limits={"xlim": (-2, 2)},
+        caption="Two plots, one shaded.",
+    ),
+    "bells": lambda: plots.bells(
+        {"a": (Z[:, 0], STEPS, STEPS**2)}, ("x",), ("density",), caption="One histogram under a curve."
+    ),
+    "shells": lambda: plots.shells(
+        {1: Z[:, 0].abs(), 2: Z.norm(dim=1)}, STEPS + 2, {1: STEPS**2, 2: STEPS}, caption="Two humps."
+    ),
+    "walks": lambda: plots.walks(
+        {"L = 2": {"straight": (STEPS, STEPS**2), "round": (STEPS, STEPS + 3)}},
+        {"L = 2": (1, torch.tensor(3.0))},
+        caption="Two walks over a band.",
+    ),
+    "fits": lambda: plots.fits(
+        {name: (STEPS, STEPS, torch.outer(STEPS, STEPS), Z[0], torch.eye(2)) for name in "abcd"},
+        caption="Four densities, each under a Gaussian.",
+    ),
+    "machine": lambda: plots.machine(X[0], X[1], caption="An autoencoder with an image and its copy."),
+    "a VAE's machine": lambda: plots.machine(heads=2, latent=2, caption="A VAE with two heads and noise."),
+    "signed": lambda: plots.signed(X[:6] - 0.5, columns=3, caption="Six images of signed numbers."),
+    "copies": lambda: plots.copies({"a": (Z, 0.5 * Z, Z[:2])}, caption="Points, copies and a line."),
+    "best_line": lambda: plots.best_line(Z, 0.5 * Z, Z[:2], (Y, Y, 9 - Y), caption="A line and two curves."),
+    "shares": lambda: plots.shares(STEPS, [1, 2], [0.1, 0.2], needed=4, caption="A rising curve with dots."),
+    "errors_by_size": lambda: plots.errors_by_size(
+        {"a": {1: 3, 2: 2}, "b": {2: 1}}, caption="Two falling curves."
+    ),
     "map_of_plane": lambda: plots.map_of_plane(X[:36], STEPS, STEPS, Z, Y, caption="Dots over a grid."),
     "mixture": lambda: plots.mixture(Z, Y, Z[:3], torch.eye(2).expand(3, 2, 2), caption="Three circles."),
-    "walks": lambda: plots.walks({"a": X[:20], "b": X[20:40]}, caption="Two walks."),
+    "walk_of_pictures": lambda: plots.walk_of_pictures({"a": X[:20], "b": X[20:40]}, caption="Two walks."),
     "log_log": lambda: plots.log_log(
         [1, 10, 100], {"a": [3, 2, 1]}, ["k"], "x", "y", caption="One falling line."
+    ),
+    "draws_on_a_loss": lambda: plots.draws_on_a_loss(
+        STEPS, STEPS**2, STEPS.cos(), Z[:9, 0], Z[:9, 0] ** 2, caption="Nine draws on a parabola."
+    ),
+    "ways_of_drawing": lambda: plots.ways_of_drawing(caption="Two graphs."),
+    "sigma_bands": lambda: plots.sigma_bands({"a": (STEPS, STEPS.exp())}, "k", caption="A walk in a band."),
+    "strips": lambda: plots.strips({"a": Z[:, 0], "b": Z[:, 1]}, ["k", "r"], 0, "x", caption="Two strips."),
+    "triangles": lambda: plots.triangles({"a": Z[:, [0, 1, 0]].softmax(1)}, "ABC", caption="A triangle."),
+    "hidden_and_seen": lambda: plots.hidden_and_seen(Z, Z[:, 0], {"A": (0, 1)}, caption="A cloud, twice."),
+    "functions_of_z": lambda: plots.functions_of_z(
+        STEPS, {"a": {"f": STEPS**2}, "b": {"f": STEPS, "g": -STEPS}}, fill=["a"], caption="Three functions."
+    ),
+    "log_of_mean": lambda: plots.log_of_mean([0.1, 0.5, 1.0], caption="The curve log w with three dots."),
+    "gap_maps": lambda: plots.gap_maps(
+        STEPS, STEPS + 3, {"a": (2 * X[0, 0, :6, :6].cumsum(1), [Z[:5]])}, caption="A map with a climb."
+    ),
+    "touching_bounds": lambda: plots.touching_bounds(
+        STEPS, -(STEPS**2), [-(STEPS**2), -2 * STEPS**2 - 1], "theta", caption="Two bounds under a curve."
+    ),
+    "posterior_map": lambda: plots.posterior_map(
+        STEPS, STEPS, X[0, 0, :6, :6], {"q": (STEPS, 0.3)}, "x", caption="A density with a band."
+    ),
+    "covariance_pairs": lambda: plots.covariance_pairs(
+        torch.eye(2), {"a": 2 * torch.eye(2)}, caption="Two circles."
+    ),
+    "drawn_functions": lambda: plots.drawn_functions(
+        STEPS, X[0, 0, :20, :6], STEPS[:3], STEPS[:3], caption="Twelve functions and a band."
+    ),
+    "rate_distortion": lambda: plots.rate_distortion(
+        {0: (9, 140), 1: (5, 144), 784: (0, 200)}, caption="Three points with strokes."
+    ),
+    "stacked_bars": lambda: plots.stacked_bars(
+        {"a": (3, 1), "b": (2, torch.tensor(-0.0))}, ("one", "two"), caption="Two bars."
+    ),
+    "by_rank": lambda: plots.by_rank({"a": X[0, 0, 0], "b": [3, 1]}, 0.5, "y", caption="Two falling lines."),
+    "training_lines": lambda: plots.training_lines({"a": [3, 2, 1], "b": [1]}, "y", caption="Two runs."),
+    "dots_on_log_axis": lambda: plots.dots_on_log_axis({"a": 0.5, "b": 6144}, 1, "x", caption="Two dots."),
+    "curve_with_mark": lambda: plots.curve_with_mark(
+        [1, 2, 3], torch.ones(3), 2, "mark", "x", "y", caption="A flat line with a mark."
     ),
 }
 
@@ -200,3 +272,18 @@ def test_figures_do_not_pile_up_in_pyplot():
 
     MADE["plane"]()
     assert plt.get_fignums() == []
+
+
+def test_the_machine_shows_the_image_and_its_copy():
+    dark, light = torch.ones(1, 7, 7), torch.zeros(1, 7, 7)
+    ink = opened(plots.machine(dark, light, caption="Black in, white out.")) < 0.3
+    half = ink.shape[1] // 2
+    assert ink[:, :half].sum() > 5 * ink[:, half:].sum()
+
+
+def test_signed_images_are_grey_at_zero_and_each_on_its_own_scale():
+    x = torch.zeros(2, 1, 4, 4)
+    x[0, 0, 0], x[1, 0, 0] = 5.0, -0.01
+    seen = opened(plots.signed(x, columns=2, caption="Two images with a black and a white bar."))
+    assert seen.min() < 0.05
+    assert np.median(seen) == pytest.approx(0.5, abs=0.05)

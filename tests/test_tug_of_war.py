@@ -13,7 +13,14 @@ from vae_lessons.data import Data, Split
 from vae_lessons.data import digits as handwriting
 from vae_lessons.gaussian import kl_standard_normal
 from vae_lessons.likelihood import free_bits, negative_elbo
-from vae_lessons.losses import bernoulli_nll, beta_implied, beta_schedule, free_bits_kl, gaussian_nll
+from vae_lessons.losses import (
+    bernoulli_nll,
+    beta_implied,
+    beta_schedule,
+    free_bits_kl,
+    gaussian_nll,
+    sigma_implied,
+)
 from vae_lessons.model import VAE, Autoencoder
 from vae_lessons.train import evaluate, fit
 
@@ -178,6 +185,35 @@ def test_gradients_of_a_convention_are_those_of_nll_plus_beta_kl_times_a_constan
 def test_conventions_that_cannot_be_are_refused(setting, words):
     with pytest.raises(ValueError, match=words):
         beta_implied(**{**MNIST, **setting})
+
+
+@pytest.mark.parametrize(("weight", "kl_weight"), [(0.5, 1.0), (1 / 49, 0.02), (3.0, 7.0)])
+def test_gradients_are_those_of_a_negative_elbo_with_the_implied_sigma(weight, kl_weight):
+    model = VAE(latent=5, hidden=(16,), shape=(1, 7, 7), likelihood="gaussian").double()
+    for weights in model.parameters():
+        torch.nn.init.normal_(weights, std=0.3, generator=seeded(1))
+    x = torch.rand(6, 1, 7, 7, generator=seeded(2), dtype=torch.float64)
+    out = model(x, torch.randn(6, 5, generator=seeded(3), dtype=torch.float64))
+    kl, sigma = kl_standard_normal(out.mu, out.log_var), sigma_implied(weight, kl_weight)
+    squares, parameters = (x - out.logits).square().flatten(1).sum(1), list(model.parameters())
+    theirs = gradient((weight * squares + kl_weight * kl).mean(), parameters)
+    elbo = gradient((gaussian_nll(x, out.logits, sigma) + kl).mean(), parameters)
+    torch.testing.assert_close(theirs, kl_weight * elbo)
+
+
+def test_with_the_implied_sigma_the_implied_beta_is_one():
+    sigma = sigma_implied(1 / 784, 0.1 / 5)
+    assert sigma == pytest.approx(PUBLIC["ARENA"][1] ** 0.5)
+    assert beta_implied(**PUBLIC["ARENA"][0], sigma=sigma) == pytest.approx(1)
+    assert sigma_implied(0.5) == 1
+
+
+@pytest.mark.parametrize("bad", [0, -1, math.nan, math.inf, None, "mean"])
+def test_weights_that_no_sigma_makes_an_elbo_are_refused(bad):
+    with pytest.raises(ValueError, match="weight must be a positive number"):
+        sigma_implied(bad)
+    with pytest.raises(ValueError, match="kl_weight must be a positive number"):
+        sigma_implied(1, bad)
 
 
 # ------------------------------------------------------------------------------- free bits and warm-up
@@ -363,6 +399,9 @@ class Known:
     def code(self, x):
         return x.chunk(2, dim=1)[0]
 
+    def encode(self, x):
+        return x.chunk(2, dim=1)
+
 
 def test_active_units_are_those_whose_mean_varies():
     n, sd = 5000, torch.tensor([0.0, 0.05, 0.2, 3.0])
@@ -419,3 +458,73 @@ def test_aggregated_and_active_units_of_models(data):
 def test_one_image_has_no_variance(measure):
     with pytest.raises(ValueError, match="two images at least"):
         measure(Known(), torch.zeros(1, 2))
+
+
+# ------------------------------------------------------- the two parts of the KL: information and prior
+
+
+def test_information_of_gaussian_codes_has_its_closed_form():
+    """mu ~ N(0.5, 1.5^2) and clouds of variance 0.36, so that q(z) is a Gaussian; two dimensions of it."""
+    mu = 0.5 + 1.5 * torch.randn(4000, 2, generator=seeded())
+    found = measures.information(Known(), torch.cat([mu, torch.full_like(mu, math.log(0.36))], dim=1))
+    total = 1.5**2 + 0.36
+    assert found.mutual == pytest.approx(math.log(total / 0.36), abs=0.1)
+    prior = kl_divergence(Normal(0.5, total**0.5), Normal(0.0, 1.0)).item()
+    assert found.prior == pytest.approx(2 * prior, abs=0.15)
+
+
+def test_both_parts_of_a_mixture_of_two_are_those_of_quadrature():
+    x = torch.tensor([[-2.0, -1.0], [2.0, -1.0]])
+    grid = torch.linspace(-10, 10, 8001, dtype=torch.float64)
+    clouds = [Normal(m, math.exp(-0.5)) for m in (-2.0, 2.0)]
+    q = sum(cloud.log_prob(grid).exp() for cloud in clouds) / 2
+    prior = torch.trapezoid(q * (q.log() - Normal(0.0, 1.0).log_prob(grid)), grid).item()
+    whole = kl_divergence(clouds[0], Normal(0.0, 1.0)).item()
+    found = measures.information(Known(), x.repeat(3000, 1))
+    assert found.prior == pytest.approx(prior, abs=0.05)
+    assert found.mutual == pytest.approx(whole - prior, abs=0.05)
+
+
+def test_the_parts_add_up_to_the_mean_kl(data):
+    model = VAE(**SMALL)
+    for weights in model.parameters():
+        torch.nn.init.normal_(weights, std=0.2, generator=seeded(1))
+    found = measures.information(model, data.train.x)
+    kl = kl_standard_normal(*model.encode(data.train.x)).mean().item()
+    assert found.mutual + found.prior == pytest.approx(kl, rel=0.1)
+
+
+def test_clouds_that_do_not_overlap_tell_which_image_it_was_and_no_more():
+    n = 50
+    mu = 100 * torch.arange(n, dtype=torch.float32)[:, None]
+    found = measures.information(Known(), torch.cat([mu, torch.zeros(n, 1)], dim=1))
+    assert found.mutual == pytest.approx(math.log(n), abs=1e-6)
+    assert found.prior > 1e4
+
+
+def test_codes_that_are_the_prior_hold_no_information():
+    assert measures.information(Known(), torch.zeros(20, 6)) == pytest.approx((0, 0), abs=1e-9)
+
+
+def test_narrow_clouds_far_away_are_still_exact():
+    """A spread of 1e-4 around 1000: squares that are multiplied out lose all digits in float32."""
+    mu = 1000 + torch.tensor([[0.0], [1.0], [2.0]])
+    log_var = torch.full_like(mu, 2 * math.log(1e-4))
+    assert measures.information(Known(), torch.cat([mu, log_var], 1)).mutual == pytest.approx(math.log(3))
+
+
+def test_information_is_seeded_and_leaves_the_random_state():
+    x, state = torch.randn(40, 4, generator=seeded()), torch.get_rng_state()
+    first = measures.information(Known(), x)
+    assert first == measures.information(Known(), x)
+    assert first != measures.information(Known(), x, seed=1)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_information_needs_two_images_finite_codes_and_a_posterior(data):
+    with pytest.raises(ValueError, match="two images at least"):
+        measures.information(Known(), torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="log_var must be finite"):
+        measures.information(Known(), torch.tensor([[0.0, math.nan], [0.0, 1.0]]))
+    with pytest.raises(TypeError, match=r"model must be a VAE.*not a Autoencoder"):
+        measures.information(Autoencoder(**SMALL), data.test.x)

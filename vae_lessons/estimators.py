@@ -1,8 +1,8 @@
-"""f, mu, log_var -> the gradient of E[f(z)], one estimate per sample: score function and reparameterized.
+"""Draws -> an estimate: of a KL divergence, and of the gradient of E[f(z)], one estimate per sample.
 
-z ~ N(mu, diag(exp(log_var))), mu and log_var (L,); f takes K samples (K, L) at once and returns one
-number for each, (K,), which depends on that sample only. The mean over K estimates the gradient, and the
-variance over K measures how precise one estimate is.
+For the gradients z ~ N(mu, diag(exp(log_var))), mu and log_var (L,); f takes K samples (K, L) at once and
+returns one number for each, (K,), which depends on that sample only. The mean over K estimates the gradient,
+and the variance over K measures how precise one estimate is (lesson 05).
 """
 
 from typing import NamedTuple
@@ -92,3 +92,21 @@ def _check_baseline(baseline, samples):
     if samples < 2:
         raise ValueError('baseline="others" needs two samples at least, but samples is 1.')
     return baseline
+
+
+def kl_monte_carlo(q, p, samples):
+    """An estimate of KL(q || p) from draws of q, two distributions and K -> (), in nats.
+
+    KL = E_q[log q(z) - log p(z)] ~ 1/K sum_k [ log q(z_k) - log p(z_k) ],  z_k ~ q
+
+    q and p are of torch.distributions, with one log-density for each draw. Unbiased; its standard error is
+    the standard deviation of the log-ratio over the root of K. Raises ValueError if K is no count, or if q
+    or p is a batch of distributions. (Metropolis & Ulam 1949)
+    """
+    samples = whole_number("samples", samples)
+    for name, one in (("q", q), ("p", p)):
+        if one.batch_shape:
+            said = f"but its batch_shape is {tuple(one.batch_shape)}: wrap it in Independent({name}, 1)"
+            raise ValueError(f"{name} must be one distribution, {said}.")
+    z = q.sample((samples,))
+    return (q.log_prob(z) - p.log_prob(z)).mean()

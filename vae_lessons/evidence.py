@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lessons.gaussian import log_density_full, reparameterize
+from vae_lessons.gaussian import kl_standard_normal, log_density_full, reparameterize
 from vae_lessons.losses import gaussian_nll
 from vae_lessons.observation import likelihood_named
 from vae_lessons.runtime import resolve_seed
@@ -160,6 +160,50 @@ class Curve:
         entropy = sigma.log() + math.log(2 * math.pi * math.e) / 2
         pairs = zip(x.split(1000), (mu[:, None] + sigma[:, None] * eps).split(1000), strict=True)
         return torch.cat([self.log_joint(*pair) for pair in pairs]) @ q + entropy
+
+
+def posterior_gap(log_joint, log_q, dz):
+    """KL(q || posterior) of one latent number on a grid with step dz, (B, K), (B, K), () -> (B,), in nats.
+
+    sum_k q_k (log q_k - log p(z_k|x)) dz,  log p(z|x) = log p(x, z) - log p(x),  p(x) = sum_k p(x, z_k) dz
+
+    It is log p(x) - ELBO: what the bound leaves open. Raises ValueError if the shapes differ.
+    (Jordan et al. 1999)
+    """
+    if tensor("log_joint", log_joint).shape != tensor("log_q", log_q).shape or log_q.ndim != 2:
+        shapes = f"{tuple(log_joint.shape)} and {tuple(log_q.shape)}"
+        raise ValueError(f"log_joint and log_q must both be (B, K), but they are {shapes}.")
+    log_evidence = torch.logsumexp(log_joint, 1, keepdim=True) + math.log(dz)
+    log_posterior = log_joint - log_evidence
+    return (log_q.exp() * (log_q - log_posterior)).sum(1) * dz
+
+
+def sampled_elbo(x, decode, mu, log_var, sigma_x, eps):
+    """The ELBO from one z for each x, Gaussian p(x|z), (B, D), function, (B, L), (B, L), (), (B, L) -> (B,).
+
+    elbo = log N(x; decode(z), sigma_x^2 I) - KL(q || N(0, I)),  z = mu + exp(log_var / 2) * eps
+
+    In nats. `decode` takes z (B, L) to (B, D); eps ~ N(0, I). Its mean over eps is at most log p(x), and
+    gradients reach whatever decode, mu, log_var and sigma_x are made of. Raises ValueError on shapes that
+    do not fit or a sigma_x that is not positive. (Kingma & Welling 2014, equation 7)
+    """
+    z = reparameterize(mu, log_var, eps)
+    log_likelihood = -gaussian_nll(x, decode(z), sigma_x)
+    return log_likelihood - kl_standard_normal(mu, log_var)
+
+
+def best_diagonal(covariance):
+    """Variances of the diagonal q nearest to N(m, covariance), (L, L) -> (L,): 1 / (covariance^-1)_jj.
+
+    There the slopes of KL(q || p) are 0. They are at most the diagonal of the covariance: q is too sure
+    wherever the posterior leans. Raises ValueError unless covariance is square, positive definite.
+    (Bishop 2006, section 10.1.2)
+    """
+    if tensor("covariance", covariance).ndim != 2 or covariance.shape[0] != covariance.shape[1]:
+        raise ValueError(f"covariance must be (L, L), but it is {tuple(covariance.shape)}.")
+    if torch.linalg.cholesky_ex(covariance).info:
+        raise ValueError("covariance must be positive definite, but it is not.")
+    return 1 / torch.linalg.inv(covariance).diagonal()
 
 
 class Reading(NamedTuple):

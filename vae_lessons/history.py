@@ -16,7 +16,8 @@ class Scores(NamedTuple):
         return -(self.nll + self.kl)
 
     def __str__(self):
-        return f"nll {self.nll:.1f}, kl {self.kl:.1f}, elbo {self.elbo:.1f} nats per image"
+        nll, kl = round(self.nll, 1), round(self.kl, 1)  # so that the three numbers that are read add up
+        return f"nll {nll:.1f}, kl {kl:.1f}, elbo {-(nll + kl):.1f} nats per image"
 
 
 @dataclass

@@ -153,6 +153,19 @@ def beta_implied(
     return kl_weight / divisors["latent"] / (weight * scales[reconstruction] / divisors["pixels"])
 
 
+def sigma_implied(weight, kl_weight=1.0):
+    """The sigma of the Gaussian p(x|z) under which a loss with a squared error is a negative ELBO, -> float.
+
+    weight * sum_i (x_i - x_hat_i)^2 + kl_weight * kl = kl_weight * [ nll + kl ] + constant,
+    nll = sum_i (x_i - x_hat_i)^2 / (2 sigma^2) + constant,  sigma^2 = kl_weight / (2 weight)
+
+    kl is summed over latent numbers; a mean over D pixels has a weight of 1 / D. Raises ValueError on a
+    weight that is no positive number. (Rybkin et al. 2021)
+    """
+    weight, kl_weight = positive_number("weight", weight), positive_number("kl_weight", kl_weight)
+    return math.sqrt(kl_weight / (2 * weight))
+
+
 def check_pixels(x, likelihood="bernoulli"):
     """Refuse invalid pixels: NaN, infinity, and for a Bernoulli likelihood pixels outside [0, 1].
 

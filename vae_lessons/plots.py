@@ -7,8 +7,9 @@ import io
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Ellipse
+from matplotlib.patches import Circle, Ellipse, Polygon, Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image, ImageChops
 
 # Ten classes that colour-blind readers can tell apart: the "muted" scheme of Tol 2021, and a grey.
@@ -173,13 +174,23 @@ def clouds(panels, labels, rings=(), size=(2.9, 3.8), caption=""):
 
 
 def log_log(x, lines, colours, xlabel, ylabel, caption=""):
-    """Lines {name: (N,)} against x (N,), both axes logarithmic, each named at its end, -> Picture."""
+    """Lines {name: (N,)} against x (N,), both axes logarithmic, each named at its end, -> Picture.
+
+    Every value of x is a tick.
+    """
     x = array(x)
     figure, ax = axes(size=(5.0, 3.1))
     for (name, y), colour in zip(lines.items(), colours, strict=True):
         y = array(y)
         ax.loglog(x, y, "o-", color=colour, ms=4)
         ax.annotate(name, (x[-1], y[-1]), (8, -3), textcoords="offset points", color=colour)
+    ax.set_xticks(x, [f"{v:g}" for v in x], minor=False)
+    ax.xaxis.set_minor_locator(NullLocator())
+    low, high = ax.get_ylim()
+    if high < 100 * low:  # fewer than two powers of ten would be named
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_locator(NullLocator())
     ax.set(xlabel=xlabel, ylabel=ylabel)
     return Picture(figure, caption)
 
@@ -282,6 +293,483 @@ def array(values):
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
 
 
+def draws_on_a_loss(at, loss, density, z, paid, caption=""):
+    """Draws z (K,) on the curve of a loss (N,) over `at` (N,), and the density they come from, -> Picture.
+
+    A dashed line marks the lowest point of the loss.
+    """
+    at, z, loss = array(at), array(z), array(loss)
+    figure, (top, bottom) = axes(2, 1, size=(5.6, 1.8), sharex=True)
+    for ax in (top, bottom):
+        ax.axvline(at[loss.argmin()], color=INK, lw=1, ls="--")
+    top.plot(at, loss, color=INK)
+    top.plot(z, array(paid), "o", color=COLOURS[6], ms=5, alpha=0.7)
+    top.set_ylabel("loss $f(z)$")
+    bottom.fill_between(at, array(density), color=COLOURS[0], alpha=0.4, lw=0)
+    bottom.plot(z, 0 * z, "|", color=COLOURS[6], ms=12)
+    bottom.set(xlabel="$z$", ylabel="density")
+    return Picture(figure, caption)
+
+
+def ways_of_drawing(caption=""):
+    """Two computation graphs from mu and sigma to f(z), where z is drawn or where eps is, -> Picture."""
+    figure, ax = axes(size=(6.4, 2.9))
+    ax.set(xlim=(0, 6.4), ylim=(0, 2.9))
+    ax.axis("off")
+    box = dict(boxstyle="round,pad=0.4", facecolor="white", edgecolor=INK)
+    die = box | dict(facecolor=COLOURS[1], edgecolor="none")
+    for y, end in ((2.4, 3.5), (0.5, 0.9)):  # the way back of the gradient, and where it ends
+        ax.annotate(
+            "", (end, y - 0.4), (5.6, y - 0.4), arrowprops=dict(arrowstyle="-|>", color=COLOURS[6], lw=2)
+        )
+        ax.text(4.65, y - 0.36, "gradient", color=COLOURS[6], ha="center", va="bottom", fontsize=9)
+    ax.text(3.4, 2.0, "\N{MULTIPLICATION X}", color=COLOURS[6], ha="center", va="center", fontsize=13)
+    steps = {
+        (0.7, 2.4): (r"$\mu,\ \sigma$", box),
+        (3.0, 2.4): (r"draw $z$ from $N(\mu, \sigma^2)$", die),
+        (5.7, 2.4): ("$f(z)$", box),
+        (0.7, 0.5): (r"$\mu,\ \sigma$", box),
+        (3.0, 0.5): (r"$z = \mu + \sigma\,\varepsilon$", box),
+        (5.7, 0.5): ("$f(z)$", box),
+        (3.0, 1.35): (r"draw $\varepsilon$ from $N(0, 1)$", die),
+    }
+    words = {at: ax.text(*at, text, ha="center", va="center", bbox=b) for at, (text, b) in steps.items()}
+    for start, end in (((0.7, y), (3.0, y)) for y in (2.4, 0.5)):
+        _arrow(ax, words[start], words[end])
+        _arrow(ax, words[end], words[5.7, end[1]])
+    _arrow(ax, words[3.0, 1.35], words[3.0, 0.5])
+    return Picture(figure, caption)
+
+
+def _arrow(ax, start, end):
+    """An arrow from the box around one text to the box around another."""
+    style = dict(arrowstyle="->", color=INK, patchA=start.get_bbox_patch(), patchB=end.get_bbox_patch())
+    ax.annotate("", end.get_position(), start.get_position(), arrowprops=style | dict(shrinkA=2, shrinkB=2))
+
+
+def sigma_bands(paths, colours, caption=""):
+    """mu with a band of one sigma at each step of training, {name: (mu (N,), sigma (N,))}, -> Picture."""
+    figure, ax = axes(size=(5.6, 2.8))
+    for (name, (mu, sigma)), colour in zip(paths.items(), colours, strict=True):
+        mu, sigma = array(mu), array(sigma)
+        ax.plot(mu, color=colour, label=name)
+        ax.fill_between(range(len(mu)), mu - sigma, mu + sigma, color=colour, alpha=0.2, lw=0)
+    ax.legend(frameon=False, loc="center right")
+    ax.set(xlabel="step", ylabel=r"$\mu \pm \sigma$")
+    return Picture(figure, caption)
+
+
+def strips(values, colours, truth, xlabel, caption=""):
+    """One strip of dots for each {name: (K,)}, scattered in height, and a line at the truth, -> Picture."""
+    figure, ax = axes(size=(6.0, 2.6))
+    for row, ((_, x), colour) in enumerate(zip(values.items(), colours, strict=True)):
+        height = np.random.default_rng(row).uniform(0, 0.7, len(x))
+        ax.plot(array(x), row + height, ".", ms=3, color=colour)
+    ax.axvline(truth, color=INK, lw=1)
+    ax.set(xlabel=xlabel, ylim=(len(values) - 0.1, -0.2))
+    ax.set_yticks(np.arange(len(values)) + 0.35, list(values))
+    return Picture(figure, caption)
+
+
+def triangles(panels, corners, caption=""):
+    """Shares of three that add up to 1, as dots in a triangle, one for each {title: (N, 3)}, -> Picture.
+
+    `corners` names the three pure choices.
+    """
+    at = np.array([[0, 0], [1, 0], [0.5, 0.75**0.5]])
+    figure, made = axes(1, len(panels), size=(3.0, 2.8), squeeze=False, subplot_kw=dict(aspect="equal"))
+    for ax, (title, y) in zip(made.flat, panels.items(), strict=True):
+        ax.plot(*at[[0, 1, 2, 0]].T, color=FAINT, lw=0.8)
+        ax.plot(*(array(y) @ at).T, ".", color=COLOURS[0], ms=3, alpha=0.4)
+        for name, (x, height), side in zip(corners, at, ("top", "top", "bottom"), strict=True):
+            ax.text(x, height + (0.04 if side == "bottom" else -0.04), name, ha="center", va=side)
+        ax.set_title(title, pad=16)
+        ax.axis("off")
+    return Picture(figure, caption)
+
+
+def functions(
+    panels, xlabel, ylabel, shaded=(), widths=(1.8,), sharey=True, size=(4.2, 2.8), limits=None, caption=""
+):
+    """Curves of functions, {title: {name: (x (N,), y (N,))}}, one plot for each title, -> Picture.
+
+    The area between a curve named in `shaded` and the axis is filled. `widths` are those of the lines, thick
+    ones first where they lie on each other; `limits` are the ends of the axes, {"xlim": (low, high)}.
+    """
+    figure, made = axes(1, len(panels), size=size, sharey=sharey, squeeze=False)
+    for ax, (title, curves) in zip(made.flat, panels.items(), strict=True):
+        for i, (name, (x, y)) in enumerate(curves.items()):
+            colour, style = (INK, COLOURS[6], COLOURS[0])[i % 3], ("--", "-", "-")[i % 3]
+            if name in shaded:
+                ax.fill_between(array(x), array(y), color=colour, alpha=0.3, lw=0, label=name)
+                ax.axhline(0, color=INK, lw=0.6)
+            else:
+                ax.plot(array(x), array(y), style, color=colour, lw=widths[i % len(widths)], label=name)
+        ax.set(title=title, xlabel=xlabel, ylabel=ylabel, **(limits or {}))
+        ax.legend(frameon=False, fontsize=9)
+        if sharey:
+            ax.label_outer()
+    return Picture(figure, caption)
+
+
+def bells(panels, xlabels, ylabels, caption=""):
+    """Histograms of values under a curve, {title: (values (N,), x (M,), y (M,))}, -> Picture."""
+    figure, made = axes(1, len(panels), size=(4.2, 2.8), squeeze=False)
+    for ax, (title, (values, x, y)), *names in zip(made.flat, panels.items(), xlabels, ylabels, strict=True):
+        ax.hist(array(values), bins=30, density=True, color=COLOURS[0], alpha=0.5, lw=0)
+        ax.plot(array(x), array(y), color=INK)
+        ax.set(title=title, xlabel=names[0], ylabel=names[1])
+    return Picture(figure, caption)
+
+
+def shells(lengths, x, densities, caption=""):
+    """Lengths of draws {L: (N,)} as histograms, under their densities {L: (M,)} over x, -> Picture.
+
+    A dotted line stands at the root of each L.
+    """
+    figure, ax = axes(size=(8.4, 3.0))
+    for i, (L, values) in enumerate(lengths.items()):
+        colour, at = COLOURS[(6, 4, 7, 0)[i % 4]], L**0.5
+        ax.hist(array(values), bins=40, density=True, color=colour, alpha=0.5, lw=0)
+        ax.plot(array(x), array(densities[L]), color=colour)
+        ax.axvline(at, ymax=0.83, color=INK, lw=0.8, ls=":")
+        ax.text(at, 0.68 + 0.06 * (i % 2), f"L = {L}", ha="center")
+    ax.set(xlabel="distance from the origin (dotted: the root of L)", ylabel="density", ylim=(0, 0.8))
+    return Picture(figure, caption)
+
+
+def walks(panels, bands, caption=""):
+    """Distance from the origin along walks, {title: {name: (t (N,), r (N,))}}, over bands, -> Picture.
+
+    `bands` holds the ends (low, high) of a grey band for each title.
+    """
+    figure, made = axes(1, len(panels), size=(2.9, 2.8), squeeze=False)
+    for ax, (title, curves) in zip(made.flat, panels.items(), strict=True):
+        low, high = map(float, bands[title])
+        ax.axhspan(low, high, color=FAINT, alpha=0.5, lw=0, label="99 % of draws")
+        for (name, (t, r)), colour in zip(curves.items(), (COLOURS[6], COLOURS[0]), strict=True):
+            ax.plot(array(t), array(r), color=colour, lw=1.8, label=name)
+        ax.set(title=title, xlabel="share of the way", ylim=(0, 1.15 * high))
+    made.flat[0].set_ylabel("distance from the origin")
+    made.flat[-1].legend(frameon=False, loc="lower center", fontsize=9)
+    return Picture(figure, caption)
+
+
+def fits(panels, columns=3, caption=""):
+    """A density in grey under the one- and two-sigma ellipses of a Gaussian, for each title, -> Picture.
+
+    {title: (x (M,), y (N,), density (M, N), mean (2,), a (2, 2))}, a as in `clouds`.
+    """
+    rows = -(-len(panels) // columns)
+    figure, made = axes(rows, columns, size=(2.5, 2.5), sharex=True, sharey=True, squeeze=False)
+    for ax, (title, (x, y, density, mean, a)) in zip(made.flat, panels.items(), strict=False):
+        ax.pcolormesh(array(x), array(y), array(density).T, cmap="Greys", shading="gouraud", rasterized=True)
+        turn = np.linspace(0, 2 * np.pi, 100)
+        for radius in (1, 2):
+            ring = array(mean) + radius * np.stack([np.cos(turn), np.sin(turn)], 1) @ array(a).T
+            ax.plot(*ring.T, color=COLOURS[6], lw=2)
+        ax.set(title=title, aspect="equal", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    for ax in made.flat[len(panels) :]:
+        ax.axis("off")
+    return Picture(figure, caption)
+
+
+def hidden_and_seen(x, z, places, caption=""):
+    """Dots (N, 2) in the colour of their hidden number z (N,), and again without it, -> Picture.
+
+    `places` {name: (2,)} are written over the grey dots.
+    """
+    figure, (left, right) = axes(1, 2, size=(3.9, 3.6), sharex=True, sharey=True)
+    shown = left.scatter(*array(x).T, c=array(z), s=9, cmap="viridis", vmin=-3, vmax=3)
+    figure.colorbar(shown, ax=left, label="z", shrink=0.7)
+    right.plot(*array(x).T, ".", color=FAINT, ms=5)
+    for name, place in places.items():
+        right.text(
+            *array(place), name, weight="bold", ha="center", va="center", fontsize=13, path_effects=HALO
+        )
+    left.set(title="dots, coloured by z", aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    right.set(title="what we are given", aspect="equal", xlabel="$x_1$")
+    return Picture(figure, caption)
+
+
+def log_of_mean(w, caption=""):
+    """log w with dots at w (N,), the log of their mean and the mean of their logs, -> Picture."""
+    w = array(w)
+    at = np.linspace(w.min() / 2, 1.1 * w.max(), 400)
+    figure, ax = axes(size=(4.6, 2.9))
+    ax.plot(at, np.log(at), color=INK)
+    ax.plot(w, np.log(w), "o", color=COLOURS[0])
+    ends = [np.log(w).mean(), np.log(w.mean())]
+    ax.plot([w.mean()] * 2, ends, "o-", color=COLOURS[6])
+    for end, words in zip(ends, ("mean of the logs", "log of the mean"), strict=True):
+        ax.annotate(words, (w.mean(), end), (9, -9), textcoords="offset points", color=COLOURS[6])
+    ax.set(xlabel="weight w", ylabel="log w")
+    return Picture(figure, caption)
+
+
+def gap_maps(mu, sigma, panels, caption=""):
+    """Gaps of q = N(mu, sigma^2), {title: (gap (M, S), [path (K, 2), ...])}, as maps with climbs, -> Picture.
+
+    mu (M,) and sigma (S,) are the axes. Contours are at 1, 3 and 10 nats; a climb begins at its dot.
+    """
+    figure, made = axes(1, len(panels), size=(4.2, 3.2), squeeze=False)
+    for ax, (title, (gap, paths)) in zip(made.flat, panels.items(), strict=True):
+        grid = array(mu), array(sigma), array(gap).T
+        shade = ax.pcolormesh(*grid, cmap="Greys", vmin=0, vmax=20, rasterized=True)
+        ax.clabel(ax.contour(*grid, [1, 3, 10], colors=INK, linewidths=0.6), fmt="%d", fontsize=8)
+        for path, colour in zip(paths, (COLOURS[0], COLOURS[6]), strict=False):
+            ax.plot(*array(path).T, color=colour, lw=1.6)
+            ax.plot(*array(path)[0], "o", color=colour, ms=5)
+        ax.set(title=title, xlabel=r"$\mu$", ylabel=r"$\sigma$", xlim=grid[0][[0, -1]], ylim=grid[1][[0, -1]])
+    figure.colorbar(shade, ax=made, label="gap in nats")
+    return Picture(figure, caption)
+
+
+def touching_bounds(theta, log_p, bounds, xlabel, ylim=None, caption=""):
+    """log p (N,) over a parameter theta (N,), and bounds under it, [(N,), ...], -> Picture.
+
+    A ring marks where each bound touches log p, a square where that bound is highest.
+    """
+    figure, ax = axes(size=(6.2, 3.4))
+    theta, log_p = array(theta), array(log_p)
+    ax.plot(theta, log_p, color=INK, lw=2)
+    ax.annotate(r"$\log p_\theta(x)$", (theta[-1], log_p[-1]), (4, 4), textcoords="offset points")
+    for i, (bound, colour) in enumerate(
+        zip(map(array, bounds), COLOURS[0:1] + COLOURS[6:8] + COLOURS[4:5], strict=False)
+    ):
+        touch, top = np.argmin(log_p - bound), bound.argmax()
+        ax.plot(theta, bound, color=colour, label=f"bound {i + 1}")
+        ax.plot(theta[touch], bound[touch], "o", color=colour, mfc="white", ms=8)
+        ax.plot(theta[top], bound[top], "s", color=colour, ms=5)
+    ax.set(xlabel=xlabel, ylabel="nats a dot", ylim=ylim)
+    ax.legend(frameon=False, fontsize=9, loc="lower right")
+    return Picture(figure, caption)
+
+
+def posterior_map(at, z, density, bands, xlabel, caption=""):
+    """A density over z (K,) in grey for each place `at` (N,), (N, K), under {name: (mu, sigma)}, -> Picture.
+
+    mu and sigma are (N,), or one number for all places.
+    """
+    figure, ax = axes(size=(6.8, 3.5))
+    at = array(at)
+    shown = ax.pcolormesh(at, array(z), array(density).T, cmap="Greys", rasterized=True)
+    figure.colorbar(shown, ax=ax, label="p(z|x)")
+    for (name, q), colour in zip(bands.items(), (COLOURS[0], COLOURS[6]), strict=False):
+        mu, sigma = (np.broadcast_to(array(part), at.shape) for part in q)
+        ax.plot(at, mu, color=colour, label=name)
+        ax.fill_between(at, mu - sigma, mu + sigma, color=colour, alpha=0.3, lw=0)
+    ax.set(xlabel=xlabel, ylabel="z", xticks=np.linspace(at[0], at[-1], 5))
+    if bands:
+        ax.legend(frameon=False, loc="upper left", fontsize=9)
+    return Picture(figure, caption)
+
+
+def covariance_pairs(target, others, caption=""):
+    """The one-sigma ellipse of a covariance (2, 2) with another in each plot, {title: (2, 2)}, -> Picture."""
+    turn = np.linspace(0, 2 * np.pi, 100)
+    circle = np.stack([np.cos(turn), np.sin(turn)])
+    wide = np.sqrt(array(target)[0, 0])
+    figure, made = axes(1, len(others), size=(2.6, 2.9), sharey=True, sharex=True, squeeze=False)
+    for ax, (title, covariance) in zip(made.flat, others.items(), strict=True):
+        ax.plot(
+            *(np.linalg.cholesky(array(covariance)) @ circle), color=COLOURS[6], lw=4, alpha=0.6, label="q"
+        )
+        ax.plot(*(np.linalg.cholesky(array(target)) @ circle), color=INK, lw=1.2, label="posterior")
+        ax.set(title=title, aspect="equal", xlabel="$z_1 - m_1$", xticks=np.round([-wide, 0, wide], 1))
+    made.flat[0].set_ylabel("$z_2 - m_2$")
+    figure.legend(
+        *made.flat[0].get_legend_handles_labels(), frameon=False, ncols=2, loc="outside lower center"
+    )
+    return Picture(figure, caption)
+
+
+def drawn_functions(at, drawn, x, y, ylim=None, caption=""):
+    """Functions drawn at random, (K, N) over at (N,): twelve, mean +- 2 sd, and the data, -> Picture."""
+    at, drawn = array(at), array(drawn)
+    middle, band = drawn.mean(0), drawn.std(0)
+    figure, ax = axes(size=(6.2, 3.4))
+    ax.fill_between(at, middle - 2 * band, middle + 2 * band, color=COLOURS[3], alpha=0.5, lw=0)
+    ax.plot(at, drawn[:12].T, color=COLOURS[0], lw=0.5, alpha=0.5)
+    ax.plot(array(x), array(y), ".", color=INK)
+    ax.set(xlabel="x", ylabel="y", ylim=ylim)
+    return Picture(figure, caption)
+
+
+def functions_of_z(x, panels, xlabel="z", ylabel="density", size=(2.6, 2.5), fill=(), xlim=None, caption=""):
+    """Functions of one number, {title: {name: (N,)}}, one plot for each title, over x (N,), -> Picture.
+
+    One that is alone has no legend; the area under those of the titles in `fill` is coloured.
+    """
+    figure, made = axes(1, len(panels), size=size, squeeze=False)
+    for ax, (title, lines) in zip(made.flat, panels.items(), strict=True):
+        for (name, y), colour in zip(lines.items(), (INK, COLOURS[6], COLOURS[4], COLOURS[0]), strict=False):
+            ax.plot(array(x), array(y), color=colour, label=name)
+            if title in fill:
+                ax.fill_between(array(x), array(y), color=COLOURS[3], alpha=0.6, lw=0)
+        ax.set(title=title, xlabel=xlabel, xlim=xlim)
+        if len(lines) > 1:
+            ax.legend(frameon=False, fontsize=9)
+    made.flat[0].set_ylabel(ylabel)
+    return Picture(figure, caption)
+
+
+def machine(x=None, x_hat=None, heads=1, latent=4, caption=""):
+    """How an autoencoder works, from an image to its copy, (H, W) or (1, H, W) each -> Picture.
+
+    Frames stand in for images that are not given; `latent` squares are the code. With two heads it is a VAE:
+    mu, log sigma^2 and the noise eps make z.
+    """
+    wide = 2.6 * (heads - 1)  # what the heads need more
+    figure, ax = axes(size=(7.4 + wide, 2.5))
+    ax.set(xlim=(-0.1, 8.0 + wide), ylim=(-1.85, 1.55), aspect="equal")
+    ax.axis("off")
+    _tile(ax, 0.75, x, "$x$", "image")
+    _funnel(ax, 2.0, 3.2, 1.2, 0.5, "encoder", COLOURS[0])
+    if heads == 1:
+        _squares(ax, 3.95, 0, latent, "code $z$", COLOURS[6])
+        _arrows(ax, ((1.5, 0), (2.0, 0)), ((3.2, 0), (3.75, 0)))
+    else:
+        _squares(ax, 4.0, 0.7, latent, r"$\mu$", COLOURS[7], tall=1.0)
+        _squares(ax, 4.0, -0.8, latent, r"$\log\sigma^2$", COLOURS[7], tall=1.0)
+        _squares(ax, 5.35, -0.95, latent, r"$\varepsilon \sim N(0, I)$", FAINT, tall=1.0)
+        _squares(ax, 6.55, 0, latent, r"$z = \mu + \sigma\,\varepsilon$", COLOURS[6])
+        _arrows(
+            ax,
+            ((1.5, 0), (2.0, 0)),
+            ((3.2, 0.2), (3.8, 0.6)),
+            ((3.2, -0.2), (3.8, -0.6)),
+            ((4.2, 0.6), (6.35, 0.15)),
+            ((4.2, -0.5), (6.35, -0.05)),
+            ((5.5, -0.75), (6.35, -0.25)),
+        )
+    _arrows(ax, ((4.15 + wide, 0), (4.7 + wide, 0)), ((5.9 + wide, 0), (6.4 + wide, 0)))
+    _funnel(ax, 4.7 + wide, 5.9 + wide, 0.5, 1.2, "decoder", COLOURS[9])
+    _tile(ax, 7.15 + wide, x_hat, r"$\hat x$", "copy")
+    return Picture(figure, caption)
+
+
+def _tile(ax, at, image, symbol, name):
+    """An image in a frame, or its symbol, around (at, 0)."""
+    if image is None:
+        ax.text(at, 0, symbol, ha="center", va="center", fontsize=18)
+    else:
+        ax.imshow(
+            drawable(array(image).reshape(1, 1, *image.shape[-2:]))[0],
+            cmap="gray_r",
+            vmin=0,
+            vmax=1,
+            extent=(at - 0.75, at + 0.75, -0.75, 0.75),
+            zorder=1,
+        )
+        name = f"{name} {symbol}"
+    ax.add_patch(Rectangle((at - 0.75, -0.75), 1.5, 1.5, fill=False, color=INK, lw=1, zorder=2))
+    ax.text(at, -0.95, name, ha="center", va="top")
+
+
+def _funnel(ax, left, right, high, low, name, colour):
+    """A network that narrows or widens: half heights `high` at its left and `low` at its right."""
+    corners = [(left, high), (right, low), (right, -low), (left, -high)]
+    ax.add_patch(Polygon(corners, facecolor=colour, alpha=0.25, edgecolor=colour, lw=1.5))
+    ax.text((left + right) / 2, 0, name, ha="center", va="center")
+
+
+def _squares(ax, at, middle, count, name, colour, tall=1.5):
+    """A column of `count` numbers around (at, middle), with its name below."""
+    side = tall / max(count, 4)
+    for i in range(count):
+        bottom = middle + (i - count / 2) * side
+        ax.add_patch(
+            Rectangle((at - side / 2, bottom), side, side, facecolor=colour, alpha=0.35, edgecolor=INK)
+        )
+    ax.text(at, middle - count * side / 2 - 0.1, name, ha="center", va="top", fontsize=10)
+
+
+def _arrows(ax, *ways):
+    for start, end in ways:
+        ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2})
+
+
+def signed(x, columns=6, rows=(), tile=0.9, caption=""):
+    """Images of signed numbers, each on its own scale, (N, 1, H, W) or (N, H, W) -> Picture.
+
+    Grey is 0, black the largest number by size, white the same below 0. `rows` as in `images`.
+    """
+    x = array(x)
+    largest = np.abs(x).max(axis=tuple(range(1, x.ndim)), keepdims=True)
+    return images(0.5 + x / np.where(largest > 0, 2 * largest, 1), columns, rows, tile, caption)
+
+
+def copies(panels, caption=""):
+    """Points in the plane, their copies and what the copies lie on, -> Picture.
+
+    `panels` are {title: (points (N, 2), copies (N, 2), line (K, 2))}; a stroke joins a point to its copy.
+    """
+    figure, made = axes(1, len(panels), size=(4.2, 3.4), sharex=True, sharey=True, squeeze=False)
+    for ax, (title, (points, copied, line)) in zip(made.flat, panels.items(), strict=True):
+        _strokes(ax, points, copied, line)
+        ax.set_title(title)
+    return Picture(figure, caption)
+
+
+def best_line(points, copied, line, sweep, caption=""):
+    """The best straight line through points in the plane, and all lines in a sweep beside it, -> Picture.
+
+    points and copied (N, 2), line (2, 2); `sweep` are the directions in degrees, the error of a line in each
+    and the variance of its codes, (K,) each.
+    """
+    figure, (left, right) = axes(1, 2, size=(4.4, 3.4))
+    _strokes(left, points, copied, line)
+    degrees, error, variance = map(array, sweep)
+    left.set_title(f"the best line, at {degrees[error.argmin()]:.0f} degrees")
+    right.plot(degrees, error, color=COLOURS[6], label="error")
+    right.plot(degrees, variance, "--", color=COLOURS[0], label="variance of $z$")
+    right.axvline(degrees[error.argmin()], color=INK, lw=0.8, ls=":")
+    right.set(xlabel="direction of the line, degrees", ylabel="squared distance", ylim=(0, None))
+    right.set_xticks(range(0, 181, 45))
+    right.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    return Picture(figure, caption)
+
+
+def _strokes(ax, points, copied, line):
+    """Points, their copies on a line, and every third pair joined by a stroke."""
+    points, copied = array(points), array(copied)
+    ax.plot(*np.stack([points, copied], 1)[::3].transpose(2, 1, 0), color=COLOURS[6], lw=0.7)
+    ax.plot(*points.T, ".", color=COLOURS[0], ms=3)
+    ax.plot(*array(line).T, color=INK)
+    ax.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+
+
+def shares(kept, sizes, tested, needed, caption=""):
+    """The share of the variance that L components keep, -> Picture.
+
+    kept (D,) of the images they were fitted to, for L = 1..D; tested (K,) of others, for L = sizes (K,);
+    `needed` is the L that keeps 90 %.
+    """
+    figure, ax = axes(size=(5.4, 3.2))
+    ax.plot(range(1, len(kept) + 1), array(kept), color=INK, label="images it was fitted to")
+    ax.plot(sizes, array(tested), "o", color=COLOURS[6], ms=5, label="test images")
+    ax.plot([0, needed, needed], [0.9, 0.9, 0], color=FAINT, ls=":")
+    ax.text(needed + 4, 0.04, f"{needed} numbers for 90 %")
+    ax.set(xlabel="components kept, L", ylabel="share of variance kept", ylim=(0, 1.03), xlim=(0, 260))
+    ax.legend(frameon=False, loc="center right")
+    return Picture(figure, caption)
+
+
+def errors_by_size(methods, caption=""):
+    """The error of each method against the length of its code, {name: {L: error}}, -> Picture."""
+    figure, ax = axes(size=(5.8, 3.6))
+    styles = zip(("-", "o", "s--", "^:"), (INK, COLOURS[0], COLOURS[6], COLOURS[9]), strict=True)
+    for (name, error), (style, colour) in zip(methods.items(), styles, strict=False):
+        ax.plot(error.keys(), error.values(), style, color=colour, label=name)
+    sizes = sorted({size for error in methods.values() for size in error})
+    ax.set_xscale("log", base=2)
+    ax.set(xlabel="length of the code, L", ylabel="squared error per test image", ylim=(0, None))
+    ax.set_xticks(sizes, sizes)
+    ax.legend(frameon=False)
+    return Picture(figure, caption)
+
+
 def map_of_plane(pictures, z1, z2, codes, y, caption=""):
     """Codes coloured by class over the pictures decoded on a grid, columns at z1, rows at z2, -> Picture.
 
@@ -318,13 +806,14 @@ def mixture(codes, y, mean, factor, caption=""):
     return Picture(figure, caption)
 
 
-def walks(groups, caption=""):
+def walk_of_pictures(groups, caption=""):
     """The pictures along walks, {name: (T, 1, H, W)}, over how far each step moves them, -> Picture.
 
     The distance between neighbours is drawn in units of the median of its walk. Thirteen pictures are shown.
     """
-    figure, made = axes(2, len(groups), size=(4.4, 1.4), squeeze=False, sharey="row",
-                        gridspec_kw={"height_ratios": (1, 3)})  # fmt: skip
+    figure, made = axes(
+        2, len(groups), size=(4.4, 1.4), squeeze=False, sharey="row", gridspec_kw={"height_ratios": (1, 3)}
+    )
     for (name, pictures), strip, pace in zip(groups.items(), *made, strict=True):
         x = drawable(pictures)
         shown = x[np.linspace(0, len(x) - 1, 13).round().astype(int)]
@@ -335,4 +824,80 @@ def walks(groups, caption=""):
         pace.axhline(1, color=FAINT, lw=0.8, ls="--")
         pace.set(xlabel="step", ylim=(0, None))
     made[1, 0].set_ylabel("change of picture,\nin medians")
+    return Picture(figure, caption)
+
+
+def rate_distortion(points, caption=""):
+    """The curve of {beta: (rate, distortion)}, with a stroke of slope -beta at each point -> Picture."""
+    figure, ax = axes(size=(6.2, 4))
+    rates, distortions = zip(*points.values(), strict=True)
+    ax.plot(rates, distortions, ":", color=INK)
+    for beta, (rate, distortion) in points.items():
+        ax.plot(rate, distortion, "o", color=COLOURS[0])
+        ax.annotate(f"β = {beta}", (rate, distortion), (6, 5), textcoords="offset points")
+        run = np.array([-1, 1]) / (1 / 4 + beta / 9)  # strokes that look about equally long
+        ax.plot(rate + run, distortion - beta * run, color=COLOURS[6])
+    ax.set(xlabel="rate: KL (nats per image)", ylabel="distortion: nll (nats per image)")
+    return Picture(figure, caption)
+
+
+def stacked_bars(bars, parts, xlabel="", ylabel="nats per image", caption=""):
+    """Bars {name: (part, ...)} in as many pieces as `parts` has names, each with its number -> Picture."""
+    figure, ax = axes(size=(6.2, 3.2))
+    names, below = list(map(str, bars)), np.zeros(len(bars))
+    for values, part, colour in zip(zip(*bars.values(), strict=True), parts, (0, 6, 4), strict=False):
+        ax.bar(names, values, bottom=below, color=COLOURS[colour], label=part, width=0.6)
+        below += np.maximum(values, 0)
+    for i, top in enumerate(below):
+        ax.text(i, top, f"{top:.1f}", ha="center", va="bottom")
+    ax.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, 1.1 * below.max()))
+    ax.legend(frameon=False)
+    return Picture(figure, caption)
+
+
+def by_rank(lines, level, ylabel, log=False, caption=""):
+    """Values of latent dimensions, largest first, {name: (L,)}, and a dotted level -> Picture."""
+    figure, ax = axes(size=(6, 3.4))
+    for i, (name, values) in enumerate(lines.items()):
+        style = dict(marker="os^v"[i % 4], color=COLOURS[(0, 6, 4, 9)[i % 4]], label=name)
+        ax.plot(range(1, len(values) + 1), np.sort(array(values))[::-1], **style)
+    ax.axhline(level, color=INK, ls=":")
+    ax.set(xlabel="latent dimension, by rank", ylabel=ylabel, yscale="log" if log else "linear")
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return Picture(figure, caption)
+
+
+def training_lines(lines, ylabel, caption=""):
+    """A quantity after each epoch, {name: (E,)}, the runs of any length -> Picture."""
+    figure, ax = axes(size=(6, 3.2))
+    for i, (name, values) in enumerate(lines.items()):
+        style = dict(marker="os^v"[i % 4], ms=4, color=COLOURS[(0, 6, 4, 9)[i % 4]], label=name)
+        ax.plot(range(1, len(values) + 1), array(values), **style)
+    ax.set(xlabel="epoch", ylabel=ylabel)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend(frameon=False)
+    return Picture(figure, caption)
+
+
+def dots_on_log_axis(values, mark, xlabel, caption=""):
+    """One dot for each {name: number}, on a logarithmic axis with a dotted line at `mark` -> Picture."""
+    figure, ax = axes(size=(6, 0.36 * len(values) + 0.8))
+    names, numbers = list(values), list(values.values())
+    ax.axvline(mark, color=INK, ls=":")
+    ax.plot(numbers, range(len(names)), "o", color=COLOURS[6])
+    for i, number in enumerate(numbers):
+        words = f"{number:,.2f}" if number < 100 else f"{number:,.0f}"
+        ax.annotate(words, (number, i), (7, -4), textcoords="offset points", path_effects=HALO)
+    ax.set(xscale="log", xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
+    ax.set_yticks(range(len(names)), names)
+    return Picture(figure, caption)
+
+
+def curve_with_mark(x, y, mark, label, xlabel, ylabel, caption=""):
+    """One line, y against x, (N,), (N,), and a named vertical line where x is `mark` -> Picture."""
+    figure, ax = axes(size=(5.4, 3.0))
+    ax.plot(array(x), array(y), color=COLOURS[0])
+    ax.axvline(mark, color=COLOURS[6], ls="--", label=label)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.legend(frameon=False)
     return Picture(figure, caption)

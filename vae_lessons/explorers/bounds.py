@@ -1,4 +1,4 @@
-"""q over the exact posterior, and the evidence divided into bound and gap (lesson 05)."""
+"""q over the exact posterior, and the evidence divided into bound and gap (lesson 06)."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from vae_lessons.explorers import ink
 from vae_lessons.explorers.stage import Panel, slider
 from vae_lessons.plots import COLOURS, INK, axes
 
-BLUE, ORANGE = COLOURS[0], COLOURS[6]
+INDIGO, ROSE = COLOURS[0], COLOURS[6]
 LOWEST = -20.0  # nats, where the bar begins
 
 
@@ -21,7 +21,7 @@ class Bound:
         posterior = curve.log_posterior(x, self.z[None])[0].exp()
         figure, (top, bar) = axes(2, 1, height_ratios=(3, 1))
         top.plot(self.z, posterior, color=INK, label="p(z|x), exact")
-        (self.q,) = top.plot([], [], color=BLUE, label=r"$q = N(\mu, \sigma^2)$")
+        (self.q,) = top.plot([], [], color=INDIGO, label=r"$q = N(\mu, \sigma^2)$")
         top.set(
             xlim=(-3.5, 3.5), ylim=(0, max(2.0, 1.2 * posterior.max().item())), xlabel="z", ylabel="density"
         )
@@ -29,8 +29,8 @@ class Bound:
         high = max(0.0, self.evidence + 1)
         bar.set(xlim=(LOWEST, high), ylim=(-0.5, 0.9), yticks=[], xlabel="nats")
         bar.spines["left"].set_visible(False)
-        self.elbo = bar.barh(0, 1, left=LOWEST, color=BLUE, alpha=0.5)[0]
-        self.gap = bar.barh(0, 1, color=ORANGE, alpha=0.8)[0]
+        self.elbo = bar.barh(0, 1, left=LOWEST, color=INDIGO, alpha=0.5)[0]
+        self.gap = bar.barh(0, 1, color=ROSE, alpha=0.8)[0]
         bar.axvline(self.evidence, ymax=0.72, color=INK)
         self.words = bar.text(LOWEST, 0.6, "", fontsize=11, va="center")
         self.sheet = ink.Sheet(figure, 760, 400, [self.q, self.elbo, self.gap, self.words])
@@ -65,6 +65,6 @@ def bound(curve, x):
     }
     sentence = (
         "Explorer: q, a bell curve to drag, over the exact posterior of an x; below them a bar, log p(x), "
-        "divided into the ELBO in blue and the gap in orange."
+        "divided into the ELBO in indigo and the gap in rose."
     )
     return Panel("bound", sentence, Bound(curve, x), controls, (760, 400))

@@ -1,4 +1,4 @@
-"""Gaussians to stretch and shift, and the KL between two of them (lesson 03)."""
+"""Gaussians to stretch and shift, and the KL between two of them (lessons 03 and 04)."""
 
 import ipywidgets as widgets
 import numpy as np
@@ -9,7 +9,7 @@ from vae_lessons.explorers import ink
 from vae_lessons.explorers.stage import Panel, slider
 from vae_lessons.plots import COLOURS, INK, axes
 
-BLUE, ORANGE = COLOURS[0], COLOURS[6]
+INDIGO, ROSE = COLOURS[0], COLOURS[6]
 KINDS = {"isotropic": lambda D: 1, "diagonal": lambda D: D, "full": lambda D: D * (D + 1) // 2}
 DRAWS = 400
 
@@ -20,7 +20,7 @@ class Cloud:
     def __init__(self):
         figure, (left, right) = axes(1, 2)
         left.set(xlim=(-6, 6), ylim=(-6, 6), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
-        (self.dots,) = left.plot([], [], ".", color=BLUE, ms=3, alpha=0.6)
+        (self.dots,) = left.plot([], [], ".", color=INDIGO, ms=3, alpha=0.6)
         self.rings = [left.plot([], [], color=INK, lw=1)[0] for _ in range(3)]
         right.axis("off")
         right.set(xlim=(0, 1), ylim=(0, 1))
@@ -60,7 +60,7 @@ class Cloud:
         )
         for text, name in zip(self.counts, KINDS, strict=True):
             text.set(
-                text=name, weight="bold" if name == kind else "normal", color=BLUE if name == kind else INK
+                text=name, weight="bold" if name == kind else "normal", color=INDIGO if name == kind else INK
             )
         words = f"Draws and ellipses of a {kind} Gaussian: variances {a:.2f} and {d:.2f}, covariance {b:.2f}."
         return self.sheet.image(), words
@@ -109,14 +109,14 @@ class Divergence:
         figure, (left, right) = axes(1, 2)
         bell = np.exp(-(self.at**2) / 2) / np.sqrt(2 * np.pi)
         left.plot(self.at, bell, color=INK, label="$p = N(0, 1)$")
-        (self.q,) = left.plot([], [], color=BLUE, label=r"$q = N(\mu, \sigma^2)$")
+        (self.q,) = left.plot([], [], color=INDIGO, label=r"$q = N(\mu, \sigma^2)$")
         left.set(xlim=(-6, 6), ylim=(0, 1.4), xlabel="z", ylabel="density")
         left.legend(frameon=False, loc="upper left")
         (self.line,) = right.plot([], [], color=INK, lw=1)
         right.axhline(0, color=INK, lw=0.8)
         right.set(xlim=(-6, 6), ylim=(-1, 3), xlabel="z", title=r"integrand  $q\,(\log q - \log p)$")
         self.words = right.text(-5.8, 2.9, "", fontsize=11, va="top")
-        self.areas = [right.fill([0], [0], color=colour, alpha=0.5, lw=0)[0] for colour in (ORANGE, BLUE)]
+        self.areas = [right.fill([0], [0], color=colour, alpha=0.5, lw=0)[0] for colour in (ROSE, INDIGO)]
         self.sheet = ink.Sheet(figure, 800, 320, [self.q, self.line, *self.areas, self.words])
 
     def __call__(self, mu, sigma):
@@ -150,6 +150,6 @@ def kl():
     }
     sentence = (
         "Explorer: left, the densities of q, which has a mean and a width to drag, and of p, the standard "
-        "normal; right, the integrand whose area is KL(q || p), orange above the axis and blue below."
+        "normal; right, the integrand whose area is KL(q || p), rose above the axis and indigo below."
     )
     return Panel("kl", sentence, Divergence(), controls, (800, 320))

@@ -1,4 +1,4 @@
-"""Training to watch: the plane and the draws while `fit` runs, and a button that stops it (lesson 06)."""
+"""Training to watch: the plane and the draws while `fit` runs, and a button that stops it (lesson 08)."""
 
 import contextlib
 import copy

@@ -1,4 +1,4 @@
-"""Draws that move with mu and sigma, and gradient estimators that scatter (lesson 04)."""
+"""Draws that move with mu and sigma, and gradient estimators that scatter (lesson 05)."""
 
 import ipywidgets as widgets
 import numpy as np
@@ -10,9 +10,9 @@ from vae_lessons.explorers.stage import Panel, slider
 from vae_lessons.gaussian import reparameterize
 from vae_lessons.plots import COLOURS, INK, axes
 
-BLUE, ORANGE, PURPLE = COLOURS[0], COLOURS[6], COLOURS[4]
+INDIGO, ROSE, PURPLE = COLOURS[0], COLOURS[6], COLOURS[4]
 DRAWS, REPEATS = 9, 80
-ESTIMATORS = {"score function": ORANGE, "with baseline": PURPLE, "reparameterized": BLUE}
+ESTIMATORS = {"score function": ROSE, "with baseline": PURPLE, "reparameterized": INDIGO}
 GREEK = "\N{GREEK SMALL LETTER MU}", "\N{GREEK SMALL LETTER SIGMA}"
 
 
@@ -33,16 +33,16 @@ class Draws:
         left.set_yticklabels(["$z$", r"$\varepsilon$"], fontsize=13)
         left.tick_params(axis="y", length=0)
         left.spines["left"].set_visible(False)
-        left.plot(self.at, 1 + 1.6 * np.exp(-(self.at**2) / 2) / np.sqrt(2 * np.pi), color=INK, lw=1)
+        left.plot(self.at, 1 + 0.6 * np.exp(-(self.at**2) / 2) / np.sqrt(2 * np.pi), color=INK, lw=1)
         left.plot(self.eps, np.ones(DRAWS), "o", color=INK, ms=5)
         self.ways = [left.plot([], [], color="#999999", lw=0.8)[0] for _ in range(DRAWS)]
-        (self.bell,) = left.plot([], [], color=BLUE)
-        (self.dots,) = left.plot([], [], "o", color=BLUE, ms=6)
+        (self.bell,) = left.plot([], [], color=INDIGO)
+        (self.dots,) = left.plot([], [], "o", color=INDIGO, ms=6)
         right.plot(self.at, loss(self.at), color=INK, lw=1)
-        right.set(xlim=(-6, 6), ylim=(-12, 34), xlabel="z")
+        right.set(xlim=(-6, 6), ylim=(-12, 34), xlabel="z", ylabel="loss f(z)")
         right.set_title(r"$f(z) = (z - 2)^2$ and its slope at each draw")
-        (self.paid,) = right.plot([], [], "o", color=BLUE, ms=6)
-        self.slopes = [right.plot([], [], color=ORANGE, lw=2)[0] for _ in range(DRAWS)]
+        (self.paid,) = right.plot([], [], "o", color=INDIGO, ms=6)
+        self.slopes = [right.plot([], [], color=ROSE, lw=2)[0] for _ in range(DRAWS)]
         self.words = right.text(-5.8, -1.5, "", fontsize=10, va="top", linespacing=1.5)
         moving = [*self.ways, self.bell, self.dots, self.paid, *self.slopes, self.words]
         self.sheet = ink.Sheet(figure, 840, 350, moving)
@@ -61,9 +61,9 @@ class Draws:
             line.set_data([x - run, x + run], [loss(x) - run * slope, loss(x) + run * slope])
         exact = 2 * (mu - 2), 2 * sigma
         lines = (
-            rf"$\partial/\partial\mu$:  mean of $f'(z)\cdot 1$ = {by_mu:.2f}   (of $E[f]$: {exact[0]:.2f})",
+            rf"$\partial/\partial\mu$:  mean of $f'(z)\cdot 1$ = {by_mu:.2f}   (exact: {exact[0]:.2f})",
             rf"$\partial/\partial\sigma$:  mean of $f'(z)\cdot\varepsilon$ = {by_sigma:.2f}   "
-            rf"(of $E[f]$: {exact[1]:.2f})",
+            rf"(exact: {exact[1]:.2f})",
         )
         self.words.set_text(
             "\n".join(lines).replace("= -", "= \N{MINUS SIGN}").replace(": -", ": \N{MINUS SIGN}")

@@ -1,4 +1,4 @@
-"""Pictures from few numbers: principal components to count (lesson 01), a sweep over beta (lesson 07)."""
+"""Pictures from few numbers: principal components to count (lesson 01), a sweep over beta (lesson 09)."""
 
 import ipywidgets as widgets
 import numpy as np
@@ -9,7 +9,7 @@ from vae_lessons.explorers.planes import real_images
 from vae_lessons.explorers.stage import Panel, slider
 from vae_lessons.plots import COLOURS, INK, array, axes, label_classes, outside
 
-BLUE, ORANGE, BETA = COLOURS[0], COLOURS[6], "\N{GREEK SMALL LETTER BETA}"
+INDIGO, ROSE, BETA = COLOURS[0], COLOURS[6], "\N{GREEK SMALL LETTER BETA}"
 
 
 class Components:
@@ -35,7 +35,7 @@ class Components:
         share, top = self.kept[latent], 2 * side + 18
         wide = self.size[0] - 78
         ink.bar(paper, 76, top, wide, 16, "#e4e4e4")
-        ink.bar(paper, 76, top, wide * share, 16, BLUE)
+        ink.bar(paper, 76, top, wide * share, 16, INDIGO)
         words = f"L = {latent}: {share:.1%} of the variance kept"
         ink.write(paper, words, 76, top + 22, 13, bold=True)
         return paper, f"Ten images and what {latent} components rebuild of them; {words}."
@@ -72,7 +72,7 @@ class Sweep:
         for radius in (1, 2, 3):
             plane.plot(radius * np.cos(turn), radius * np.sin(turn), ":", color=INK, lw=0.8)
         curve.plot([p.kl for p in points.values()], [p.nll for p in points.values()], "o:", color=INK, ms=3)
-        (self.here,) = curve.plot([], [], "o", color=ORANGE, ms=11)
+        (self.here,) = curve.plot([], [], "o", color=ROSE, ms=11)
         curve.set(xlabel="rate: KL, nats", ylabel="distortion: nll, nats")
         label_classes(plane, np.zeros((len(self.y), 2)), self.y)
         moving = [*self.dots.values(), *plane.texts, self.here]

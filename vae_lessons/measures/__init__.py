@@ -1,5 +1,6 @@
 """Model + data -> numbers: what the lessons claim about latent spaces and pictures, as measurements."""
 
+from vae_lessons.measures.kl_parts import Information, information
 from vae_lessons.measures.pictures import (
     Nearest,
     Yardstick,
@@ -26,6 +27,7 @@ from vae_lessons.measures.spaces import (
 
 __all__ = [
     "Aggregated",
+    "Information",
     "Nearest",
     "Units",
     "Walk",
@@ -36,6 +38,7 @@ __all__ = [
     "completeness",
     "continuity",
     "coverage",
+    "information",
     "nearest",
     "own_pictures",
     "principal_angles",

@@ -123,6 +123,18 @@ class Autoencoder(nn.Module):
         """The picture of each image's code, (B, *shape) -> (B, *shape), no gradient."""
         return self.picture(self.code(x))
 
+    def morph(self, first, second, steps=10):
+        """Pictures on the straight line between the codes of two images, (*shape) x 2 -> (steps, *shape).
+
+        z_t = (1 - t) z_first + t z_second,  t = 0, ..., 1 in equal steps;  the codes are those of `code`
+
+        Raises ValueError if steps is below 2, or on another shape.
+        """
+        steps = whole_number("steps", steps, 2)
+        start, end = (self.code(x[None]) for x in (first, second))
+        t = torch.linspace(0, 1, steps, dtype=start.dtype, device=start.device)[:, None]
+        return self.picture((1 - t) * start + t * end)
+
     def _checked(self, name, value, shape):
         """The tensor itself, once the layers can take it; autocast makes all floating-point types one."""
         if tensor(name, value).shape[1:] != shape:

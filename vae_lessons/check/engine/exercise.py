@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from vae_lessons.check.engine.calling import NONE, Call, Failure, TooLong, guarded, reseed, untouched
+from vae_lessons.check.engine.calling import NONE, SECONDS, Call, Failure, TooLong, guarded, reseed, untouched
 from vae_lessons.check.engine.facts import Fact, agree, compared, first_difference, tensor_facts, whole
 from vae_lessons.check.engine.multiples import MULTIPLES, SIMPLE, fitting, times
 from vae_lessons.check.engine.probes import Probe
@@ -74,6 +74,7 @@ class Exercise(Hinted):
     pairs: tuple[Mistake, ...] = ()  # two mistakes at once, looked for after `mistakes`
     remark: Callable[[Call, int], str] = no_remark  # a sentence added to a right answer, or ""
     show: Callable[[Call, int], Shown] = nothing
+    seconds: float = SECONDS  # for all calls of one check
     given: int = field(default=0, repr=False)  # hints so far
     seen: dict = field(default_factory=dict, repr=False)  # facts of the reference and of mistakes, kept
 
@@ -117,7 +118,7 @@ class Exercise(Hinted):
         if trouble := self._unfit(function):
             return Verdict("wrong", None, f"Not yet: {trouble}")
         try:
-            with guarded(seed):
+            with guarded(seed, self.seconds):
                 call = self._call(function)
                 facts = list(whole(self.facts(call, seed)))
                 shown = self._shown(facts, call, seed)

@@ -131,8 +131,8 @@ def _reshaped(*shape):
 
 
 def _reference(model, n):
-    """The package's answer: VAE.sample."""
-    return model.sample(n)
+    """The package's answer, VAE.sample, for any model that decodes."""
+    return model.picture(torch.randn(n, model.latent))
 
 
 MISTAKES = (
@@ -271,9 +271,9 @@ generate = Exercise(
     "without a gradient.",
     mistakes=MISTAKES,
     hints=(
-        "Two steps: where does z come from, and what turns it into images? Which half of the model is not "
-        "needed?",
-        "torch.randn(n, model.latent) draws from the prior. model.decode(z) returns logits.",
-        "Return the sigmoid of the logits, computed under torch.no_grad().",
+        "Two steps: where does z come from, and what turns it into images? Which half of the model is "
+        "not needed?",
+        "torch.randn(n, model.latent) draws from N(0, I). model.picture(z) decodes.",
+        "One line: return model.picture(torch.randn(n, model.latent)).",
     ),
 )

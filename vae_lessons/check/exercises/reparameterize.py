@@ -194,8 +194,8 @@ reparameterize = Exercise(
         ),
         Mistake(
             "noise left out",
-            "z is mu itself: there is no noise. With z = mu the reconstruction is too good, and the result "
-            "is not an ELBO. Add sigma * eps.",
+            "z is mu itself: there is no noise. Then z is always the mean of N(mu, sigma^2) and never a "
+            "sample of it. Add sigma * eps.",
             PUBLIC,
             (lambda mu, log_var: mu, lambda mu, log_var: mu + 0 * log_var),
         ),
