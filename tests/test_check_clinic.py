@@ -25,7 +25,7 @@ SIGNATURES = {
     "sigma = exp(log_var)": lambda p, h: (
         2 < p["kl"] < 0.8 * h["kl"] and abs(p["nll"] - h["nll"]) < 5 and p["spread"] > 0.7 * h["spread"]
     ),
-    "ReLU on mu": lambda p, h: p["lowest"] >= 0 and p["nll"] > h["nll"] + 8,
+    "ReLU on mu": lambda p, h: p["lowest"] >= 0 and p["nll"] > h["nll"] + 2,
     "tanh on mu": lambda p, h: p["kl"] > 3 and 0.9 < p["reach"] <= 1 and p["lowest"] < -0.9,
     "ReLU on log_var": lambda p, h: 1 <= p["sigma"] < 1.01 and p["reach"] > 5.5 and p["nll"] > h["nll"] + 5,
     "sigmoid twice": lambda p, h: p["palest"] >= 0.5 and p["nll"] > 535,

@@ -181,7 +181,7 @@ CATALOGUE = {
         "mu cannot be negative",
         "no code has a negative coordinate.",
         "no code would have a negative coordinate: they would fill one quadrant, or one axis if a unit is "
-        "dead, or one point if both are, and the nll would be 10 nats or more above the healthy one's.",
+        "dead, or one point if both are, and the nll would be some nats above the healthy one's.",
     ),
     "tanh on mu": Bug(
         _TanhMu,
