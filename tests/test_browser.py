@@ -86,7 +86,8 @@ def lesson(request, lab, new_page):
     words = lab.words()[said:]
     lab.close_kernels()
     page.close()
-    assert "Traceback" not in words
+    # of the course's own code; the server logs one of its own if a page closes with messages under way
+    assert not re.search(r"Traceback(?:(?!\n\[).)*?vae_lessons/\w+", words, flags=re.S), words[-3000:]
 
 
 def _outside(url):
