@@ -312,8 +312,10 @@ def test_a_mean_image_of_another_shape_is_refused(shape):
         VAE(**SMALL).start_at(torch.zeros(shape))
 
 
-@pytest.mark.parametrize("kind", CLASSES)
-@pytest.mark.parametrize("value", [1e2, -1e2])
+@pytest.mark.parametrize(
+    ("kind", "value"),  # a VAE's exp(log_var) may overflow beyond; `fit` then says so, in test_train
+    [(Autoencoder, 1e4), (Autoencoder, -1e4), (VAE, 1e2), (VAE, -1e2)],
+)
 def test_extreme_images_give_finite_output_and_gradients(kind, value):
     model = kind(likelihood="gaussian", hidden=(32,))
     x = torch.full((1, 1, 28, 28), value, requires_grad=True)
