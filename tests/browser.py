@@ -155,5 +155,64 @@ def browser():
 
     with sync_playwright() as playwright:
         chrome = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield lambda: chrome.new_page(viewport=WINDOW)
+        yield lambda **size: chrome.new_page(viewport=WINDOW | size)
         chrome.close()
+
+
+class Played:
+    """An explorer on an empty page without any network or kernel; a test plays with it."""
+
+    def __init__(self, page, html):
+        self.page, self.complaints = page, []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda said: self.complaints.append(said.text))
+        page.on("request", lambda asked: self.complaints.append(asked.url))
+        page.set_content(
+            "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+            f"<script>{LISTEN}</script><body>{html}</body>"
+        )
+        page.wait_for_function("window.seen.length > 0", timeout=20_000)
+
+    @property
+    def detail(self):
+        """What the last `vae-drawn` told, arrays as lists."""
+        return json.loads(self.page.evaluate("JSON.stringify(window.seen.at(-1), window.plain)"))
+
+    @property
+    def words(self):
+        """What the explorer says below its picture."""
+        return self.page.inner_text(".vae-words")
+
+    def set(self, label, value):
+        """Move a slider, fill a number or choose a radio button by its visible name -> the new detail."""
+        control = self.page.get_by_label(label, exact=True)
+        if control.get_attribute("type") == "radio":
+            control.check()
+        else:
+            control.evaluate(SET, str(value))
+        return self.detail
+
+    def press(self, name):
+        """Press a button by its name -> the new detail."""
+        self.page.get_by_role("button", name=name).click()
+        return self.detail
+
+    def key(self, key, handle=0):
+        """Press a key on a handle -> the new detail."""
+        self.page.locator(".vae-handle").nth(handle).press(key)
+        return self.detail
+
+    def pictures(self):
+        """All that it shows, as data URLs."""
+        return self.page.evaluate("[...document.querySelectorAll('canvas')].map(c => c.toDataURL())")
+
+
+LISTEN = """
+window.seen = [];
+window.plain = (name, value) => (ArrayBuffer.isView(value) ? [...value] : value);
+document.addEventListener("vae-drawn", (event) => window.seen.push(event.detail));
+"""
+SET = """(input, value) => {
+    input.value = value;
+    for (const kind of ["input", "change"]) input.dispatchEvent(new Event(kind, { bubbles: true }));
+}"""

@@ -18,6 +18,37 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="takes minutes; set VAE_LESSONS_SLOW=1 to run it"))
 
 
+@pytest.fixture(scope="session")
+def new_page():
+    """Chromium without a window -> a function that opens a page. It skips where there is no Chromium."""
+    pytest.importorskip("playwright", reason="playwright is not installed, so no browser plays explorers")
+    pytest.importorskip("psutil", reason="psutil is not installed, so no browser plays explorers")
+    import browser
+
+    if browser.chromium() is None:
+        pytest.skip("Chromium is missing: no browser plays explorers")
+    with browser.browser() as new_page:
+        yield new_page
+
+
+@pytest.fixture
+def play(new_page):
+    """A function that puts an explorer on a page of its own -> browser.Played; it must not complain."""
+    import browser
+
+    played = []
+
+    def play(explorer, **size):
+        page = new_page(**size)
+        played.append(browser.Played(page, explorer.html()))
+        return played[-1]
+
+    yield play
+    for one in played:
+        one.page.close()
+        assert one.complaints == []
+
+
 def pytest_terminal_summary(terminalreporter):
     reports = [report for group in terminalreporter.stats.values() for report in group]
     said = [

@@ -96,9 +96,7 @@ def plane(*groups, titles=("",), limit=None, circles=(), caption=""):
     figure, made = axes(1, len(groups), size=(4.6, 4.6))
     for ax, (z, y), title in zip(np.atleast_1d(made), groups, titles, strict=True):
         z, y = array(z), classes(y, len(z))
-        for c in np.unique(y):
-            ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=2.5, alpha=0.6)
-        label_classes(ax, z, y)
+        scatter(ax, z, y)
         _latent_axes(ax, z, limit, circles)
         ax.set_title(title)
     return Picture(figure, caption)
@@ -252,6 +250,13 @@ def _latent_axes(ax, z, limit, circles):
     ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
     _make_room(ax)
     ax.text(1, 1, outside(z, limit), transform=ax.transAxes, ha="right", va="top", path_effects=HALO)
+
+
+def scatter(ax, z, y):
+    """Draw codes (N, 2) as dots in the colours of their classes (N,), and each class's name."""
+    for c in np.unique(y):
+        ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=2.5, alpha=0.6)
+    label_classes(ax, z, y)
 
 
 def label_classes(ax, z, y):

@@ -1,0 +1,128 @@
+"""What every explorer is made of: words, a still picture, and a script that holds all that it draws."""
+
+import base64
+import hashlib
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from vae_lessons.plots import COLOURS, array, classes
+
+HERE = Path(__file__).parent
+IMAGES = 1_000  # real images that an explorer sends: the points of a plane, and where the nearest is found
+AFTER = {nn.SiLU: "silu", nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}
+
+
+class Page:
+    """An explorer that lives in the page: its script needs no kernel, no widget and no network.
+
+    `data`, numbers, words and arrays, goes to the function `explore(stage, data)` of `NAME.js`. Until the
+    script has drawn, and wherever scripts do not run, `still`, a Picture, stands in its place.
+    """
+
+    def __init__(self, name, still, data):
+        self.name, self.still, self.data = name, still, data
+
+    def html(self):
+        """The explorer as a piece of a page, -> str."""
+        data = json.dumps(self.data, default=packed, separators=(",", ":")).replace("<", "\\u003c")
+        script = "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("kit", self.name))
+        key = hashlib.sha256((script + data).encode()).hexdigest()[:12]
+        still = self.still._repr_mimebundle_()["text/html"]
+        return (
+            f'<div class="vae-explorer vae-explorer-{self.name}" data-vae="{key}">{still}</div>'
+            f'<script type="module">{script}\nlaunch("{key}", explore, {data});</script>'
+        )
+
+    def __repr__(self):
+        return self.still.caption
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"text/plain": repr(self), "text/html": self.html()}
+
+
+def packed(values):
+    """An array as what `unpack` of kit.js reads: its type, its shape, its bytes, -> dict."""
+    values = array(values)
+    if values.ndim == 0:
+        return values.item()
+    raw = values.astype(values.dtype.newbyteorder("<")).tobytes()
+    text = base64.b64encode(zlib.compress(raw, 9)).decode()
+    return {"dtype": values.dtype.name, "shape": values.shape, "bytes": text}
+
+
+def network(module, *inputs, precision="int8"):
+    """A network of linear layers as `Network` of kit.js runs it, module, inputs (B, ...) -> list of layers.
+
+    Weights are whole numbers from -127 to 127 with a scale for each row, or float32. The layers are run in
+    the order in which they stand; ValueError if that is not what the module does with the `inputs`.
+    """
+    leaves = [leaf for leaf in module.modules() if not list(leaf.children())]
+    layers = []
+    for leaf in leaves:
+        if isinstance(leaf, nn.Linear):
+            weight = leaf.weight.detach().float().cpu()
+            bias = torch.zeros(len(weight)) if leaf.bias is None else leaf.bias.detach().float().cpu()
+            layers.append({"weight": weight, "bias": bias, "after": ""})
+        elif type(leaf) in AFTER and layers:
+            layers[-1]["after"] = AFTER[type(leaf)]
+    with torch.no_grad():
+        wanted, found = module(*inputs).flatten(1).cpu(), inputs[0].flatten(1).float().cpu()
+        try:
+            for layer in layers:
+                found = nn.functional.linear(found, layer["weight"], layer["bias"])
+                found = getattr(torch.nn.functional, layer["after"])(found) if layer["after"] else found
+            same = torch.allclose(found, wanted.float(), atol=1e-3, rtol=1e-3)
+        except RuntimeError:
+            same = False
+    if not same:
+        raise ValueError(
+            f"An explorer runs linear layers with SiLU, ReLU, tanh or sigmoid between them, one after the "
+            f"other; {type(module).__name__} does something else."
+        )
+    return [layer | quantized(layer["weight"]) if precision == "int8" else layer for layer in layers]
+
+
+def quantized(weight):
+    """A matrix (O, I) as whole numbers and a scale for each row, -> dict of weight int8 (O, I), scale (O,)."""
+    scale = (weight.abs().amax(1) / 127).clamp(min=1e-12)
+    return {"weight": (weight / scale[:, None]).round().to(torch.int8), "scale": scale}
+
+
+def decoder(model, precision="int8"):
+    """What the page needs to draw what a model decodes, Autoencoder or VAE -> dict."""
+    z = torch.randn(8, model.latent, generator=torch.Generator().manual_seed(0))
+    z = z.to(model.device, next(model.parameters()).dtype)
+    output = "sigmoid" if torch.equal(model.likelihood.mean(torch.zeros(1)), torch.tensor([0.5])) else ""
+    return {"layers": network(model.decoder, z, precision=precision), "output": output}
+
+
+def real_images(data, count=IMAGES):
+    """The first test images, on the CPU, and their classes -> (N, *shape), int array (N,)."""
+    images, y = data.test.batch(slice(count)).x.float().cpu(), data.test.y
+    return images, classes([0] * len(images) if y is None else y[:count], len(images))
+
+
+def as_bytes(images):
+    """Images as the page takes them, numbers 0 to 1 -> uint8."""
+    return (255 * array(images).clip(0, 1)).round().astype(np.uint8)
+
+
+def check_plane(model):
+    """Raise ValueError unless a model's codes have 2 numbers."""
+    latent = getattr(model, "latent", None)
+    if latent != 2:
+        raise ValueError(f"A plane needs codes of 2 numbers, but latent is {latent}.")
+
+
+def named(models):
+    """A model, a list of models, or a dictionary -> [(name, model)]."""
+    several = models if isinstance(models, list | tuple) else [models]
+    return list(models.items()) if isinstance(models, dict) else [(type(m).__name__, m) for m in several]
+
+
+PALETTE = list(COLOURS)
