@@ -1,13 +1,12 @@
 """Explorers of a plane of codes, played in a browser: what they draw is what torch computes."""
 
-import numpy as np
 import pytest
 import torch
 
 from vae_lessons.data import Data, Split
 from vae_lessons.data.digits import draw
 from vae_lessons.explorers.latent import latent
-from vae_lessons.explorers.page import decoder, real_images
+from vae_lessons.explorers.page import real_images
 from vae_lessons.measures.pictures import nearest
 from vae_lessons.model import VAE, Autoencoder
 from vae_lessons.train import fit
@@ -39,7 +38,6 @@ def test_the_latent_explorer_decodes_at_the_handle_and_finds_the_nearest_image(p
             exact = model.picture(torch.tensor([plane["z"]]))
             assert (drawn - exact).abs().max() < 0.05
             found = nearest(drawn, images)
-            assert plane["index"] == found.index and plane["distance"] == pytest.approx(
-                found.distance.item(), abs=0.02
-            )
+            assert plane["index"] == found.index
+            assert plane["distance"] == pytest.approx(found.distance.item(), abs=0.02)
             assert f"a {y[plane['index']]}" in page.words

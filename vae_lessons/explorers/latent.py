@@ -24,8 +24,8 @@ def latent(models, data, walk=None, limit=None):
         plane["box"] = box(plane["codes"], limit)
     names = " and ".join(name for name, _ in models)
     caption = (
-        f"Explorer: {names}; the plane of codes, coloured by class, with a handle, the picture decoded at the "
-        "handle and the nearest real image."
+        f"Explorer: {names}; the plane of codes, coloured by class, with a handle, the picture decoded at "
+        "the handle and the nearest real image."
     )
     return Page(
         "latent",

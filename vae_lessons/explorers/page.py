@@ -88,7 +88,7 @@ def network(module, *inputs, precision="int8"):
 
 
 def quantized(weight):
-    """A matrix (O, I) as whole numbers and a scale for each row, -> dict of weight int8 (O, I), scale (O,)."""
+    """Whole numbers and a scale for each row, (O, I) -> dict of weight int8 (O, I), scale (O,)."""
     scale = (weight.abs().amax(1) / 127).clamp(min=1e-12)
     return {"weight": (weight / scale[:, None]).round().to(torch.int8), "scale": scale}
 
