@@ -129,10 +129,14 @@ def mean_nll(x, logits):
 
 
 RIGHT = {
-    "elbo": losses.elbo, "vae_loss": losses.vae_loss, "bernoulli_nll": losses.bernoulli_nll,
-    "autoencoder_loss": losses.autoencoder_loss, "kl_standard_normal": kl_standard_normal,
-    "log_density": log_density, "beta_implied": losses.beta_implied,
-}  # fmt: skip
+    "elbo": losses.elbo,
+    "vae_loss": losses.vae_loss,
+    "bernoulli_nll": losses.bernoulli_nll,
+    "autoencoder_loss": losses.autoencoder_loss,
+    "kl_standard_normal": kl_standard_normal,
+    "log_density": log_density,
+    "beta_implied": losses.beta_implied,
+}
 CONSTANTS = {
     "multiplied by -1": -1,
     "multiplied by 2": 2,
@@ -156,30 +160,60 @@ def test_a_right_answer_times_a_known_constant_is_named(name, words, constant):
     ("name", "answer", "mistake"),
     [
         ("elbo", lambda x, *q: losses.elbo(x, *q) / x[0].numel(), "divided by the number of pixels"),
-        ("vae_loss", lambda x, *q: losses.vae_loss(x, *q) / len(x),
-         "the right answer divided by the number of images"),
-        ("vae_loss", lambda x, *q: -losses.vae_loss(x, *q) / x[0].numel(),
-         "the right answer divided by the number of pixels, and multiplied by -1"),
-        ("elbo", lambda x, *q: losses.elbo(x, *q) / q[1].shape[1],
-         "the right answer divided by the number of latent dimensions"),
-        ("elbo", lambda x, *q: losses.elbo(x, *q) * len(x),
-         "the right answer multiplied by the number of images"),
-        ("kl_standard_normal", lambda *q: -kl_terms(*q).mean(1),
-         "the right answer divided by the number of latent dimensions, and multiplied by -1"),
-        ("kl_standard_normal", lambda mu, lv: -(mu**2 + lv.exp() - lv).sum(1) / 2,
-         "-1 dropped, multiplied by -1"),
-        ("elbo", lambda x, logits, *q: mean_nll(x, logits) + kl_terms(*q).mean(1),
-         "mean over pixels and latent dimensions, multiplied by -1"),
-        ("elbo", lambda x, logits, *q: -mean_nll(x, logits) - 2 * kl_standard_normal(*q),
-         "mean over pixels, and KL without its 1/2"),
-        ("vae_loss", lambda x, logits, mu, lv, beta=1.0: (
-            mean_nll(x, logits) - beta * kl_standard_normal(mu, lv)).mean(),
-         "mean over pixels, and sign of the KL"),
-        ("vae_loss", lambda x, logits, mu, lv, beta=1.0: (
-            mean_nll(x, logits) + kl_standard_normal(mu, lv)).mean(),
-         "mean over pixels, and missing beta"),
+        (
+            "vae_loss",
+            lambda x, *q: losses.vae_loss(x, *q) / len(x),
+            "the right answer divided by the number of images",
+        ),
+        (
+            "vae_loss",
+            lambda x, *q: -losses.vae_loss(x, *q) / x[0].numel(),
+            "the right answer divided by the number of pixels, and multiplied by -1",
+        ),
+        (
+            "elbo",
+            lambda x, *q: losses.elbo(x, *q) / q[1].shape[1],
+            "the right answer divided by the number of latent dimensions",
+        ),
+        (
+            "elbo",
+            lambda x, *q: losses.elbo(x, *q) * len(x),
+            "the right answer multiplied by the number of images",
+        ),
+        (
+            "kl_standard_normal",
+            lambda *q: -kl_terms(*q).mean(1),
+            "the right answer divided by the number of latent dimensions, and multiplied by -1",
+        ),
+        (
+            "kl_standard_normal",
+            lambda mu, lv: -(mu**2 + lv.exp() - lv).sum(1) / 2,
+            "-1 dropped, multiplied by -1",
+        ),
+        (
+            "elbo",
+            lambda x, logits, *q: mean_nll(x, logits) + kl_terms(*q).mean(1),
+            "mean over pixels and latent dimensions, multiplied by -1",
+        ),
+        (
+            "elbo",
+            lambda x, logits, *q: -mean_nll(x, logits) - 2 * kl_standard_normal(*q),
+            "mean over pixels, and KL without its 1/2",
+        ),
+        (
+            "vae_loss",
+            lambda x, logits, mu, lv, beta=1.0: (
+                mean_nll(x, logits) - beta * kl_standard_normal(mu, lv)
+            ).mean(),
+            "mean over pixels, and sign of the KL",
+        ),
+        (
+            "vae_loss",
+            lambda x, logits, mu, lv, beta=1.0: (mean_nll(x, logits) + kl_standard_normal(mu, lv)).mean(),
+            "mean over pixels, and missing beta",
+        ),
     ],
-)  # fmt: skip
+)
 def test_two_mistakes_at_once_are_named(name, answer, mistake):
     for seed in SEEDS:
         told = quiet(name).judge(answer, seed)
@@ -201,7 +235,7 @@ def test_what_is_no_known_constant_is_not_called_one():
         (check_styles.nll_logits, None),
         (check_styles.nll_softplus, None),
     ],
-)  # fmt: skip
+)
 def test_what_is_right_but_fragile_is_right_with_a_remark(answer, said):
     bound = quiet("elbo").judge(lambda x, logits, *q: -answer(x, logits) - kl_standard_normal(*q))
     for told in (quiet("bernoulli_nll").judge(answer), bound):

@@ -195,10 +195,15 @@ def test_no_names_and_some_names(key, monkeypatch):
 
 @pytest.mark.parametrize(
     ("answers", "said"),
-    [(["no KL"], "as a dict"), ("no KL", "as a dict"), ({"G": "no KL"}, "no patient 'G'"),
-     ({"A": "no kll"}, "'no KL' is"),
-     ({"A": 7}, "not in check.BUGS"), ({"A": "flu"}, "not in check.BUGS")],
-)  # fmt: skip
+    [
+        (["no KL"], "as a dict"),
+        ("no KL", "as a dict"),
+        ({"G": "no KL"}, "no patient 'G'"),
+        ({"A": "no kll"}, "'no KL' is"),
+        ({"A": 7}, "not in check.BUGS"),
+        ({"A": "flu"}, "not in check.BUGS"),
+    ],
+)
 def test_unreadable_answers_are_told(answers, said):
     verdict = check.bug_clinic.judge(answers)
     assert verdict.status == "wrong"

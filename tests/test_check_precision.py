@@ -110,18 +110,25 @@ def scores(estimate):
 
 STOCHASTIC = {
     "reparameterize": {
-        "noise": noise, "mean": mean, "mean, in sigma": shift, "the gradient for mu": gradient_of_mu,
+        "noise": noise,
+        "mean": mean,
+        "mean, in sigma": shift,
+        "the gradient for mu": gradient_of_mu,
         "the gradient for log_var": gradient_of_log_var,
     },
     "sample_cloud": {"noise": lambda by: cloud(noise=by), "mean": lambda by: cloud(mean=by)},
-    "score_function_gradient": scores(estimators.score_function_gradient) | {
-        "noise": lambda by: score(noise=by), "mean": lambda by: score(mean=by),
+    "score_function_gradient": scores(estimators.score_function_gradient)
+    | {
+        "noise": lambda by: score(noise=by),
+        "mean": lambda by: score(mean=by),
     },
-    "reparameterized_gradient": scores(estimators.reparameterized_gradient) | {
-        "noise": lambda by: path(noise=by), "mean": lambda by: path(mean=by),
+    "reparameterized_gradient": scores(estimators.reparameterized_gradient)
+    | {
+        "noise": lambda by: path(noise=by),
+        "mean": lambda by: path(mean=by),
     },
     "generate": {"noise": lambda by: drawn(noise=by), "mean, in sigma": lambda by: drawn(shift=by - 1)},
-}  # fmt: skip
+}
 
 
 def off(function):
@@ -154,9 +161,10 @@ CERTAIN = {
     "autoencoder_loss": off(losses.autoencoder_loss),
     "bernoulli_nll": off(losses.bernoulli_nll),
     "elbo": off(losses.elbo),
-    "vae_loss": off(losses.vae_loss) | {
-        "the weight of the KL": lambda by: lambda x, logits, mu, log_var, beta=1.0: losses.vae_loss(
-            x, logits, mu, log_var, by * beta
+    "vae_loss": off(losses.vae_loss)
+    | {
+        "the weight of the KL": lambda by: (
+            lambda x, logits, mu, log_var, beta=1.0: losses.vae_loss(x, logits, mu, log_var, by * beta)
         ),
     },
     "pca_reconstruct": {"value": lambda by: lambda *given: by * check.pca_reconstruct.reference(*given)},
@@ -166,7 +174,7 @@ CERTAIN = {
         "variance": lambda by: lambda mu, threshold=0.01: (by * mu.var(0) > threshold).sum(),
     },
     "beta_implied": {"value": lambda by: lambda **given: by * losses.beta_implied(**given)},
-}  # fmt: skip
+}
 
 
 def tenths(exercises):

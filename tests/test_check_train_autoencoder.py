@@ -56,8 +56,9 @@ def by_loader(x, latent, epochs):
 def by_hand(x, latent, epochs):
     """Centred inside, momentum of its own, rows drawn with replacement, functions in place of modules."""
     mean = x.mean(0)
-    net = nn.ModuleList([nn.Linear(len(mean), 64), nn.Linear(64, latent), nn.Linear(latent, 64),
-                         nn.Linear(64, len(mean))])  # fmt: skip
+    net = nn.ModuleList(
+        [nn.Linear(len(mean), 64), nn.Linear(64, latent), nn.Linear(latent, 64), nn.Linear(64, len(mean))]
+    )
     weights = list(net.parameters())
     speed = [torch.zeros_like(weight) for weight in weights]
 

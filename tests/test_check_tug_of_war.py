@@ -12,18 +12,31 @@ NAMES = ("beta_implied", "active_units")
 
 
 def by_table(
-    *, pixels, latent, reconstruction="bernoulli", over_pixels="sum", over_latent="sum", weight=1.0,
-    kl_weight=1.0, sigma=1.0,
-):  # fmt: skip
+    *,
+    pixels,
+    latent,
+    reconstruction="bernoulli",
+    over_pixels="sum",
+    over_latent="sum",
+    weight=1.0,
+    kl_weight=1.0,
+    sigma=1.0,
+):
     scales = {"bernoulli": 1, "gaussian": 1, "squared error": 2 * sigma**2, "half squared error": sigma**2}
     r = scales[reconstruction] / (pixels if over_pixels == "mean" else 1)
     return kl_weight * (1 / latent if over_latent == "mean" else 1) / (weight * r)
 
 
 def step_by_step(
-    pixels, latent, reconstruction="bernoulli", over_pixels="sum", over_latent="sum", weight=1.0,
-    kl_weight=1.0, sigma=1.0,
-):  # fmt: skip
+    pixels,
+    latent,
+    reconstruction="bernoulli",
+    over_pixels="sum",
+    over_latent="sum",
+    weight=1.0,
+    kl_weight=1.0,
+    sigma=1.0,
+):
     beta = torch.tensor(kl_weight) / weight
     if over_pixels == "mean":
         beta = beta * pixels
@@ -79,9 +92,12 @@ def test_senseless_answers_get_a_calm_verdict(name):
     exercise = getattr(check, name)
     arguments = {"beta_implied": "**given", "active_units": "mu, threshold=0.01"}[name]
     answers = {
-        "'text'": "a str", "[1]": "a list", "torch.zeros(3)": "shape", "1 / 0": "ZeroDivisionError",
+        "'text'": "a str",
+        "[1]": "a list",
+        "torch.zeros(3)": "shape",
+        "1 / 0": "ZeroDivisionError",
         "np.zeros(3)": "NumPy",
-    }  # fmt: skip
+    }
     for answer, said in answers.items():
         verdict = exercise.judge(eval(f"lambda {arguments}: {answer}", {"torch": torch, "np": np}))
         assert verdict.status == "wrong"
@@ -107,17 +123,32 @@ def test_the_solutions_are_the_packages_own():
 BETAS = (0, 0.1, 1, 3, 10, 784)
 # Measured as lesson 09 does: data and seed, and nll, kl, coverage of each beta.
 MEASURED = {
-    "digits 0": ((144.31, 144.41, 147.03, 151.34, 166.12, 200.32), (17.6, 9.6, 5.45, 3.9, 1.99, 0),
-                 (0.61, 0.68, 0.82, 0.89, 0.9, 0.92)),
-    "digits 1": ((147.4, 147.87, 150.65, 155.03, 169.23, 200.28), (19.39, 10.75, 5.53, 3.84, 1.88, 0),
-                 (0.6, 0.64, 0.81, 0.89, 0.89, 1.0)),
-    "digits 2": ((143.92, 144.11, 146.43, 150.94, 165.87, 200.32), (20.26, 11.06, 5.7, 3.98, 2.03, 0),
-                 (0.48, 0.56, 0.81, 0.89, 0.92, 0.92)),
-    "mnist 0": ((151.81, 152.11, 154.44, 159.58, 169.86, 206.01), (18.63, 9.85, 5.24, 3.72, 2.02, 0),
-                (0.64, 0.7, 0.84, 0.9, 0.91, 0.92)),
-    "mnist 1": ((151.79, 152.13, 154.18, 157.98, 170.18, 206.03), (19.49, 10.01, 5.29, 3.76, 2.02, 0),
-                (0.59, 0.66, 0.82, 0.89, 0.91, 1.0)),
-}  # fmt: skip
+    "digits 0": (
+        (144.31, 144.41, 147.03, 151.34, 166.12, 200.32),
+        (17.6, 9.6, 5.45, 3.9, 1.99, 0),
+        (0.61, 0.68, 0.82, 0.89, 0.9, 0.92),
+    ),
+    "digits 1": (
+        (147.4, 147.87, 150.65, 155.03, 169.23, 200.28),
+        (19.39, 10.75, 5.53, 3.84, 1.88, 0),
+        (0.6, 0.64, 0.81, 0.89, 0.89, 1.0),
+    ),
+    "digits 2": (
+        (143.92, 144.11, 146.43, 150.94, 165.87, 200.32),
+        (20.26, 11.06, 5.7, 3.98, 2.03, 0),
+        (0.48, 0.56, 0.81, 0.89, 0.92, 0.92),
+    ),
+    "mnist 0": (
+        (151.81, 152.11, 154.44, 159.58, 169.86, 206.01),
+        (18.63, 9.85, 5.24, 3.72, 2.02, 0),
+        (0.64, 0.7, 0.84, 0.9, 0.91, 0.92),
+    ),
+    "mnist 1": (
+        (151.79, 152.13, 154.18, 157.98, 170.18, 206.03),
+        (19.49, 10.01, 5.29, 3.76, 2.02, 0),
+        (0.59, 0.66, 0.82, 0.89, 0.91, 1.0),
+    ),
+}
 ROWS = ("nll", "kl", "coverage")
 SWEEPS = {
     name: {row: dict(zip(BETAS, each, strict=True)) for row, each in zip(ROWS, rows, strict=True)}
@@ -164,11 +195,16 @@ def test_no_choice_is_untouched_and_fails_in_strict_mode(sweep, monkeypatch):
 
 @pytest.mark.parametrize(
     ("answers", "said"),
-    [([1], "as a dict"), ("draw", "as a dict"), ({"x": 1}, "no purpose"),
-     ({"draw": 5}, "no beta of the sweep"),
-     ({"draw": "3"}, "no beta of the sweep"), ({"draw": [3]}, "no beta of the sweep"),
-     ({"draw": True}, "is no beta")],
-)  # fmt: skip
+    [
+        ([1], "as a dict"),
+        ("draw", "as a dict"),
+        ({"x": 1}, "no purpose"),
+        ({"draw": 5}, "no beta of the sweep"),
+        ({"draw": "3"}, "no beta of the sweep"),
+        ({"draw": [3]}, "no beta of the sweep"),
+        ({"draw": True}, "is no beta"),
+    ],
+)
 def test_unreadable_choices_are_told(answers, said):
     verdict = check.choose_beta.judge(answers, SWEEPS["digits 0"])
     assert verdict.status == "wrong"

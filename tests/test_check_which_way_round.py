@@ -89,9 +89,15 @@ def test_no_answer_is_untouched_and_fails_in_strict_mode(monkeypatch):
 
 @pytest.mark.parametrize(
     ("answers", "said"),
-    [([1], "as a dict"), ("q || p", "as a dict"), ({"Z": "q || p"}, "no picture"), ({"A": "q"}, "neither"),
-     ({"A": 3}, "neither"), ({"A": ["q || p"]}, "neither")],
-)  # fmt: skip
+    [
+        ([1], "as a dict"),
+        ("q || p", "as a dict"),
+        ({"Z": "q || p"}, "no picture"),
+        ({"A": "q"}, "neither"),
+        ({"A": 3}, "neither"),
+        ({"A": ["q || p"]}, "neither"),
+    ],
+)
 def test_unreadable_answers_are_told(answers, said):
     told = check.which_way_round.judge(answers)
     assert told.status == "wrong"

@@ -74,8 +74,12 @@ def test_wrong_answers_fail_at_their_checks_with_their_sentences_and_right_ones_
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
     out = subprocess.run(
         [*command, "-rfp", "--tb=short", "wrong.ipynb"],
-        cwd=tmp_path, env=os.environ | STRICT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=os.environ | STRICT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     wrong, right = places(notebook)[::2], places(notebook)[1::2]
     told = {
         word: [int(n) for n in re.findall(rf"^{word} wrong.ipynb::Cell (\d+)", out.stdout, flags=re.M)]

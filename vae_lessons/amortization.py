@@ -62,7 +62,7 @@ class Encoder(nn.Module):
 def amortize(world, family="diagonal", hidden=32, steps=300, batch=64, seed=0):
     """Train an encoder on a linear-Gaussian world's images, by its exact ELBO, LinearGaussian -> Encoder.
 
-    Raises ValueError on a setting that cannot be. (Gershman & Goodman 2014)
+    Raises ValueError if a setting is invalid. (Gershman & Goodman 2014)
     """
     steps, batch, seed = whole_number("steps", steps), whole_number("batch", batch), resolve_seed(seed)
     with torch.random.fork_rng(devices=[]):

@@ -8,6 +8,7 @@ import math
 
 import torch
 
+from vae_lessons.data.splits import checked_split
 from vae_lessons.gaussian import log_density, reparameterize
 from vae_lessons.losses import Terms, free_bits_kl
 from vae_lessons.runtime import progress_bar, resolve_seed
@@ -120,8 +121,7 @@ def evaluate_importance(model, split, samples=5_000, seed=None, batch=64, progre
     the data is invalid, or the model has no q(z|x). (Burda et al. 2016; Kingma & Welling 2014, appendix D)
     """
     samples, batch = whole_number("samples", samples), whole_number("batch", batch)
-    if not hasattr(split, "pixels"):
-        raise TypeError(f"split must be a Split, such as data.test, not a {type(split).__name__}.")
+    checked_split("split", split)
     if not isinstance(model.encode(split.batch(slice(1)).x.to(model.device)), tuple):
         raise TypeError(f"model must be a VAE, which has a q(z|x), not a {type(model).__name__}.")
     generator = torch.Generator(model.device).manual_seed(resolve_seed(seed))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from vae_lessons.data.splits import checked_split
 from vae_lessons.history import Diverged, History, Scores
 from vae_lessons.likelihood import negative_elbo
 from vae_lessons.losses import beta_schedule
@@ -206,9 +207,7 @@ def _checked(model, data, epochs, batch, lr, precision):
 
 
 def _check_split(name, split, model):
-    if not hasattr(split, "pixels"):
-        raise TypeError(f"{name} must be a Split, such as data.test, not a {type(split).__name__}.")
-    shape, wanted = tuple(split.pixels.shape[1:]), getattr(model, "shape", None)
+    shape, wanted = tuple(checked_split(name, split).pixels.shape[1:]), getattr(model, "shape", None)
     if wanted and shape != wanted:
         raise ValueError(f"The model takes images of shape {wanted}, {name} has {shape}.")
 

@@ -128,3 +128,10 @@ class Data(_Fields):
     def to(self, device):
         """The same data on a device."""
         return Data(self.train.to(device), self.test.to(device), self.name)
+
+
+def checked_split(name, value):
+    """The value itself if it is a Split, or holds `pixels` as one does. Raises TypeError otherwise."""
+    if not hasattr(value, "pixels"):
+        raise TypeError(f"{name} must be a Split, such as data.test, not a {type(value).__name__}.")
+    return value

@@ -33,52 +33,72 @@ best_diagonal = Exercise(
     observe=_observe,
     verified="the variances agree on four posteriors, of two numbers and of four.",
     mistakes=(
-        Mistake("the posterior's own variances",
+        Mistake(
+            "the posterior's own variances",
             "these are the posterior's own variances. They minimise KL(posterior || q), the mode-covering "
             "direction. The ELBO minimises KL(q || posterior), and its best q is narrower.",
-            COURSE, (lambda c: c.diagonal(),),
+            COURSE,
+            (lambda c: c.diagonal(),),
         ),
-        Mistake("precisions, not variances",
+        Mistake(
+            "precisions, not variances",
             "this is the diagonal of the inverse, 1 over the variance. The slope of (v P - log v) / 2 is 0 "
             "at v = 1 / P.",
-            NEAR, (_precisions,),
+            NEAR,
+            (_precisions,),
         ),
-        Mistake("inverse of the diagonal",
+        Mistake(
+            "inverse of the diagonal",
             "this is 1 over the diagonal of the covariance. Invert the whole matrix first, and then take the "
             "diagonal.",
-            NEAR, (lambda c: 1 / c.diagonal(), lambda c: (1 / c).diagonal()),
+            NEAR,
+            (lambda c: 1 / c.diagonal(), lambda c: (1 / c).diagonal()),
         ),
-        Mistake("standard deviations",
+        Mistake(
+            "standard deviations",
             "these are the standard deviations. The variances are asked: no square root.",
-            NEAR, (lambda c: _precisions(c).rsqrt(), lambda c: c.diagonal().sqrt()),
+            NEAR,
+            (lambda c: _precisions(c).rsqrt(), lambda c: c.diagonal().sqrt()),
         ),
-        Mistake("log variances",
+        Mistake(
+            "log variances",
             "these are the logarithms of the variances. The variances are asked.",
-            NEAR, (lambda c: -_precisions(c).log(),),
+            NEAR,
+            (lambda c: -_precisions(c).log(),),
         ),
-        Mistake("isotropic",
+        Mistake(
+            "isotropic",
             "all variances are the same: that is the best isotropic q. A diagonal one has a variance for "
             "each latent number.",
             COURSE,
-            (lambda c: (len(c) / _precisions(c).sum()).expand(len(c)),
-             lambda c: c.diagonal().mean().expand(len(c)),
-             lambda c: (1 / _precisions(c)).mean().expand(len(c))),
+            (
+                lambda c: (len(c) / _precisions(c).sum()).expand(len(c)),
+                lambda c: c.diagonal().mean().expand(len(c)),
+                lambda c: (1 / _precisions(c)).mean().expand(len(c)),
+            ),
         ),
-        Mistake("eigenvalues",
+        Mistake(
+            "eigenvalues",
             "these are the variances along the posterior's own axes, which lean. A diagonal q has its axes "
             "along z_1, z_2, ...",
-            COURSE, (lambda c: torch.linalg.eigvalsh(c), lambda c: torch.linalg.eigvalsh(c).flip(0)),
+            COURSE,
+            (lambda c: torch.linalg.eigvalsh(c), lambda c: torch.linalg.eigvalsh(c).flip(0)),
         ),
-        Mistake("the Cholesky factor's diagonal",
+        Mistake(
+            "the Cholesky factor's diagonal",
             "this is the diagonal of the Cholesky factor, or its square. Its j-th number knows only the "
             "latent numbers before it; 1 / P_jj is the variance of z_j once all others are known.",
             NEAR,
-            (lambda c: torch.linalg.cholesky(c).diagonal(),
-             lambda c: torch.linalg.cholesky(c).diagonal() ** 2),
+            (
+                lambda c: torch.linalg.cholesky(c).diagonal(),
+                lambda c: torch.linalg.cholesky(c).diagonal() ** 2,
+            ),
         ),
-        Mistake("a matrix",
+        Mistake(
+            "a matrix",
             "this is the whole matrix. The variances are asked, (L,): its diagonal.",
-            NEAR, (lambda c: (1 / _precisions(c)).diag(), lambda c: torch.linalg.inv(c)),
+            NEAR,
+            (lambda c: (1 / _precisions(c)).diag(), lambda c: torch.linalg.inv(c)),
         ),
     ),
     hints=(
@@ -87,4 +107,4 @@ best_diagonal = Exercise(
         "Take the derivative with respect to v_j and set it to 0.",
         "torch.linalg.inv(covariance).diagonal() gives the P_jj.",
     ),
-)  # fmt: skip
+)

@@ -183,91 +183,127 @@ fitted_sampler = Exercise(
         "shape, with fresh noise at each call."
     ),
     mistakes=(
-        Mistake("equal weights",
+        Mistake(
+            "equal weights",
             "every cluster is drawn from equally often. A cluster's weight is its share of the codes: "
             "torch.multinomial with those weights.",
             PUBLIC,
             (_changed(lambda m, z, c: m._replace(weight=torch.ones_like(m.weight) / len(m.weight))),),
         ),
-        Mistake("one shared covariance",
+        Mistake(
+            "one shared covariance",
             "all components have one and the same covariance. Each cluster has its own: that of its codes "
             "alone.",
-            PUBLIC, (_changed(_pooled), _changed(_total), _changed(_average), _changed(_first)),
+            PUBLIC,
+            (_changed(_pooled), _changed(_total), _changed(_average), _changed(_first)),
         ),
-        Mistake("one Gaussian for all codes",
+        Mistake(
+            "one Gaussian for all codes",
             "this is one Gaussian with the mean and covariance of all codes. First choose a cluster for each "
             "draw, then draw from the Gaussian of that cluster.",
-            COURSE, (lambda z, cluster, n: _reference(z, cluster * 0, n),),
+            COURSE,
+            (lambda z, cluster, n: _reference(z, cluster * 0, n),),
         ),
-        Mistake("N(0, I)",
+        Mistake(
+            "N(0, I)",
             "the draws come from N(0, I), wherever the codes lie. Move and stretch them by the mean and the "
             "covariance of a cluster.",
-            PUBLIC, (lambda z, cluster, n: torch.randn(n, z.shape[1], dtype=z.dtype, device=z.device),),
+            PUBLIC,
+            (lambda z, cluster, n: torch.randn(n, z.shape[1], dtype=z.dtype, device=z.device),),
         ),
-        Mistake("weighted sum of the components",
+        Mistake(
+            "weighted sum of the components",
             "each draw is a sum over all components, so it lies between the clusters. In a mixture the "
             "densities are added, not the draws: each draw comes from one component.",
-            COURSE, (
+            COURSE,
+            (
                 _weighted_sum,
-                _changed(lambda m, z, c: Mixture(torch.ones_like(m.weight[:1]), (m.weight @ m.mean)[None],
-                    torch.einsum("k,kij->ij", m.weight, m.covariance)[None])),
+                _changed(
+                    lambda m, z, c: Mixture(
+                        torch.ones_like(m.weight[:1]),
+                        (m.weight @ m.mean)[None],
+                        torch.einsum("k,kij->ij", m.weight, m.covariance)[None],
+                    )
+                ),
             ),
         ),
-        Mistake("one component for all draws",
+        Mistake(
+            "one component for all draws",
             "all draws come from one cluster. Choose one for each draw: "
             "torch.multinomial(weight, n, replacement=True).",
-            PUBLIC, (_one_for_all, _largest),
+            PUBLIC,
+            (_one_for_all, _largest),
         ),
-        Mistake("one draw a cluster",
+        Mistake(
+            "one draw a cluster",
             "there are only as many different draws as clusters: the means alone, or one eps for all. Add to "
             "each draw noise of its own, eps (n, L), stretched by the cluster's covariance.",
-            NEAR, (_only_means, _stretched(_right, lambda n, latent, **kind: torch.randn(1, latent, **kind))),
+            NEAR,
+            (_only_means, _stretched(_right, lambda n, latent, **kind: torch.randn(1, latent, **kind))),
         ),
-        Mistake("codes drawn again",
+        Mistake(
+            "codes drawn again",
             "every draw is one of the codes in z, and decodes to a picture that the model has already. Draw "
             "from the Gaussian of a cluster.",
-            COURSE, (lambda z, cluster, n: z[torch.randint(len(z), (n,))],),
+            COURSE,
+            (lambda z, cluster, n: z[torch.randint(len(z), (n,))],),
         ),
-        Mistake("covariance used as its factor",
+        Mistake(
+            "covariance used as its factor",
             "the noise is stretched by the covariance itself, so the draws have the covariance times its "
             "transpose. Stretch by A with A A^T = covariance: torch.linalg.cholesky.",
-            COURSE, (_stretched(_times),),
+            COURSE,
+            (_stretched(_times),),
         ),
-        Mistake("factor on the wrong side",
+        Mistake(
+            "factor on the wrong side",
             "eps @ A gives the covariance A^T A. With a draw in each row it must be eps @ A.T, so that it "
             "is A A^T.",
-            PUBLIC, (_stretched(lambda c, eps: _times(torch.linalg.cholesky(c).mT, eps)),),
+            PUBLIC,
+            (_stretched(lambda c, eps: _times(torch.linalg.cholesky(c).mT, eps)),),
         ),
-        Mistake("only the diagonal",
+        Mistake(
+            "only the diagonal",
             "each number has its own spread, but the clusters do not lean: the covariances off the diagonal "
             "are lost. Stretch by the Cholesky factor.",
-            PUBLIC, (_stretched(lambda c, eps: c.diagonal(dim1=1, dim2=2).sqrt() * eps),),
+            PUBLIC,
+            (_stretched(lambda c, eps: c.diagonal(dim1=1, dim2=2).sqrt() * eps),),
         ),
-        Mistake("variance used as standard deviation",
+        Mistake(
+            "variance used as standard deviation",
             "the noise is multiplied by variances. A standard deviation is the root of a variance; and the "
             "clusters must lean.",
-            PUBLIC, (_stretched(lambda c, eps: c.diagonal(dim1=1, dim2=2) * eps),),
+            PUBLIC,
+            (_stretched(lambda c, eps: c.diagonal(dim1=1, dim2=2) * eps),),
         ),
-        Mistake("not stretched",
+        Mistake(
+            "not stretched",
             "this is mean + eps, a ball of width 1 at each mean. Stretch the noise by the Cholesky factor of "
             "the cluster's covariance.",
-            NEAR, (_stretched(lambda c, eps: eps),),
+            NEAR,
+            (_stretched(lambda c, eps: eps),),
         ),
-        Mistake("mean left out",
+        Mistake(
+            "mean left out",
             "all clusters lie around 0. Add the mean of the cluster.",
-            NEAR, (_changed(lambda m, z, c: m._replace(mean=0 * m.mean)),),
+            NEAR,
+            (_changed(lambda m, z, c: m._replace(mean=0 * m.mean)),),
         ),
-        Mistake("uniform noise",
+        Mistake(
+            "uniform noise",
             "the noise is uniform, as torch.rand gives it. A Gaussian is asked: torch.randn, with an n.",
-            PUBLIC, (
+            PUBLIC,
+            (
                 _stretched(_right, torch.rand),
                 _stretched(_right, lambda *shape, **options: 12**0.5 * (torch.rand(*shape, **options) - 0.5)),
             ),
         ),
         same_noise(_reference),
-        Mistake("draws in columns",
+        Mistake(
+            "draws in columns",
             "there is a draw in each column, (L, n). Put one in each row, (n, L).",
-            NEAR, (lambda *a: _reference(*a).T,),
+            NEAR,
+            (lambda *a: _reference(*a).T,),
         ),
     ),
     hints=(
@@ -277,4 +313,4 @@ fitted_sampler = Exercise(
         "A draw from cluster k is mean_k + A_k eps with eps from N(0, I) and A_k = "
         "torch.linalg.cholesky(covariance_k). A loop over the n draws is fine.",
     ),
-)  # fmt: skip
+)

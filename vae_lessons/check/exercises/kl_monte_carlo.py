@@ -140,116 +140,160 @@ kl_monte_carlo = Exercise(
         "peaks and in three dimensions, with fresh draws at each call."
     ),
     mistakes=(
-        Mistake("sign",
+        Mistake(
+            "sign",
             "this is the mean of log p - log q over draws of q, which is minus the KL. Draws of q speak for "
             "q on average: log q comes first.",
-            PUBLIC, (_with(lambda log_q, log_p: (log_p - log_q).mean()),),
+            PUBLIC,
+            (_with(lambda log_q, log_p: (log_p - log_q).mean()),),
         ),
-        Mistake("KL(p || q)",
+        Mistake(
+            "KL(p || q)",
             "this is KL(p || q), the other way round: the average over draws of p. Asked is the average over "
             "draws of q.",
-            PUBLIC, (_with(lambda log_q, log_p: (log_p - log_q).mean(), _of_p),),
+            PUBLIC,
+            (_with(lambda log_q, log_p: (log_p - log_q).mean(), _of_p),),
         ),
-        Mistake("draws of p",
+        Mistake(
+            "draws of p",
             "the log-ratio is right, but it is averaged over draws of p. The expectation is over q: draw z "
             "from q.",
-            COURSE, (_with(lambda log_q, log_p: (log_q - log_p).mean(), _of_p),),
+            COURSE,
+            (_with(lambda log_q, log_p: (log_q - log_p).mean(), _of_p),),
         ),
-        Mistake("each density at its own draws",
+        Mistake(
+            "each density at its own draws",
             "log q is averaged over draws of q and log p over draws of p. Both must be taken at the "
             "same z, drawn from q.",
-            COURSE, (_each_its_own,),
+            COURSE,
+            (_each_its_own,),
         ),
-        Mistake("two sets of draws",
+        Mistake(
+            "two sets of draws",
             "log q and log p are taken at different draws, twice as many as asked. The average is right, but "
             "it scatters more: use the same z for both.",
-            NEAR, (_drawn_twice,),
+            NEAR,
+            (_drawn_twice,),
         ),
-        Mistake("the samples are not counted",
+        Mistake(
+            "the samples are not counted",
             "it takes another number of draws than asked. The argument samples says how many.",
-            PUBLIC, (_always(1), _always(1000), lambda q, p, samples: _always(samples - 1)(q, p, samples)),
+            PUBLIC,
+            (_always(1), _always(1000), lambda q, p, samples: _always(samples - 1)(q, p, samples)),
             _took(lambda of_q: of_q not in (0, DRAWS), lambda of_p: of_p == 0),
         ),
-        Mistake("no draws",
+        Mistake(
+            "no draws",
             "it draws neither from q nor from p. Monte Carlo averages over draws of q: q.sample((samples,)).",
-            NEAR, (_on_a_grid,), _took(lambda of_q: of_q == 0, lambda of_p: of_p == 0),
+            NEAR,
+            (_on_a_grid,),
+            _took(lambda of_q: of_q == 0, lambda of_p: of_p == 0),
         ),
-        Mistake("ratio without its log",
+        Mistake(
+            "ratio without its log",
             "this averages the ratio q / p itself. The KL is the average of its logarithm, log q - log p.",
             COURSE,
-            (_with(lambda log_q, log_p: (log_q - log_p).exp().mean()),
-             _with(lambda log_q, log_p: (log_p - log_q).exp().mean())),
+            (
+                _with(lambda log_q, log_p: (log_q - log_p).exp().mean()),
+                _with(lambda log_q, log_p: (log_p - log_q).exp().mean()),
+            ),
         ),
-        Mistake("ratio of log-densities",
+        Mistake(
+            "ratio of log-densities",
             "one log-density is divided by the other. The log of a ratio is a difference: log q - log p.",
-            COURSE, (_with(lambda log_q, log_p: (log_q / log_p).mean()),),
+            COURSE,
+            (_with(lambda log_q, log_p: (log_q / log_p).mean()),),
         ),
-        Mistake("log of the mean",
+        Mistake(
+            "log of the mean",
             "the logarithm is taken after the mean. Take it for each draw, then average: the log of a "
             "mean is another number, and for p / q it tends to 0.",
             COURSE,
-            (_with(lambda log_q, log_p: (log_q - log_p).exp().mean().log()),
-             _with(lambda log_q, log_p: -(log_p - log_q).exp().mean().log()),
-             _with(lambda log_q, log_p: log_q.exp().mean().log() - log_p.exp().mean().log())),
+            (
+                _with(lambda log_q, log_p: (log_q - log_p).exp().mean().log()),
+                _with(lambda log_q, log_p: -(log_p - log_q).exp().mean().log()),
+                _with(lambda log_q, log_p: log_q.exp().mean().log() - log_p.exp().mean().log()),
+            ),
         ),
-        Mistake("difference of densities",
+        Mistake(
+            "difference of densities",
             "this averages q(z) - p(z), the densities. The KL has their logarithms: log_prob gives them.",
-            NEAR, (_with(lambda log_q, log_p: (log_q.exp() - log_p.exp()).mean()),),
+            NEAR,
+            (_with(lambda log_q, log_p: (log_q.exp() - log_p.exp()).mean()),),
         ),
-        Mistake("log of log_prob",
+        Mistake(
+            "log of log_prob",
             "the logarithm is taken twice: log_prob gives the log-density already.",
-            PUBLIC, (_with(lambda log_q, log_p: (log_q.log() - log_p.log()).mean()),),
+            PUBLIC,
+            (_with(lambda log_q, log_p: (log_q.log() - log_p.log()).mean()),),
         ),
-        Mistake("weighted by q again",
+        Mistake(
+            "weighted by q again",
             "each draw is weighted by q(z) once more, as in the integral. The draws come from q, so where q "
             "is large there are more of them already: take the plain mean.",
             PUBLIC,
-            (_with(lambda log_q, log_p: (log_q.exp() * (log_q - log_p)).mean()),
-             _with(lambda log_q, log_p: (log_q.exp() * (log_q - log_p)).sum()),
-             _with(lambda log_q, log_p: (log_q.softmax(0) * (log_q - log_p)).sum())),
+            (
+                _with(lambda log_q, log_p: (log_q.exp() * (log_q - log_p)).mean()),
+                _with(lambda log_q, log_p: (log_q.exp() * (log_q - log_p)).sum()),
+                _with(lambda log_q, log_p: (log_q.softmax(0) * (log_q - log_p)).sum()),
+            ),
         ),
-        Mistake("summed over draws",
+        Mistake(
+            "summed over draws",
             "the log-ratios are added up. The KL is their mean, which does not grow with their number.",
-            PUBLIC, (_with(lambda log_q, log_p: (log_q - log_p).sum()),),
+            PUBLIC,
+            (_with(lambda log_q, log_p: (log_q - log_p).sum()),),
         ),
-        Mistake("not averaged",
+        Mistake(
+            "not averaged",
             "there is one log-ratio for each draw. The KL is their mean, one number.",
-            NEAR, (_with(lambda log_q, log_p: log_q - log_p),),
+            NEAR,
+            (_with(lambda log_q, log_p: log_q - log_p),),
         ),
-        Mistake("p left out",
+        Mistake(
+            "p left out",
             "log p is missing. The mean of log q over draws of q is minus the entropy of q.",
             NEAR,
             (_with(lambda log_q, log_p: log_q.mean()), _with(lambda log_q, log_p: -log_q.mean())),
         ),
-        Mistake("q left out",
+        Mistake(
+            "q left out",
             "log q is missing. The mean of -log p over draws of q is the cross-entropy.",
             PUBLIC,
             (_with(lambda log_q, log_p: -log_p.mean()), _with(lambda log_q, log_p: log_p.mean())),
         ),
-        Mistake("absolute log-ratios",
+        Mistake(
+            "absolute log-ratios",
             "the log-ratios are made positive first. Some draws of q speak for p; they count as negative.",
-            NEAR, (_with(lambda log_q, log_p: (log_q - log_p).abs().mean()),),
+            NEAR,
+            (_with(lambda log_q, log_p: (log_q - log_p).abs().mean()),),
         ),
-        Mistake("negative log-ratios cut off",
+        Mistake(
+            "negative log-ratios cut off",
             "negative log-ratios are set to 0. Only the mean is never negative; single draws may be.",
-            PUBLIC, (_with(lambda log_q, log_p: (log_q - log_p).clamp(min=0).mean()),),
+            PUBLIC,
+            (_with(lambda log_q, log_p: (log_q - log_p).clamp(min=0).mean()),),
         ),
-        Mistake("half the squared log-ratio",
+        Mistake(
+            "half the squared log-ratio",
             "this is the mean of half the squared log-ratio, which is near the KL only where q and p are "
             "nearly the same.",
             "loops that keep a language model near another one (Schulman 2020 calls it k2)",
             (_with(lambda log_q, log_p: (log_q - log_p).square().mean() / 2),),
         ),
-        Mistake("another estimator",
+        Mistake(
+            "another estimator",
             "p / q - 1 is added to the log-ratio of each draw. Its average is 0, so this estimates the KL, "
             "too, but asked is the plain mean of the log-ratio.",
             "loops that keep a language model near another one (Schulman 2020 calls it k3)",
             (_with(lambda log_q, log_p: ((log_p - log_q).exp() - 1 - (log_p - log_q)).mean()),),
         ),
-        Mistake("the same draws at each call",
+        Mistake(
+            "the same draws at each call",
             "each call uses the same draws, as with a seed inside the function. They must be fresh at each "
             "call.",
-            PUBLIC, (_seeded,),
+            PUBLIC,
+            (_seeded,),
         ),
     ),
     hints=(
@@ -257,4 +301,4 @@ kl_monte_carlo = Exercise(
         "z = q.sample((samples,)) draws from q. q.log_prob(z) and p.log_prob(z) are both (samples,).",
         "The log-ratio of a draw is log q(z) - log p(z). Take the mean over the draws.",
     ),
-)  # fmt: skip
+)

@@ -74,49 +74,67 @@ def _reference(model, first, second, steps):
 
 
 MISTAKES = (
-    Mistake("pixels mixed",
+    Mistake(
+        "pixels mixed",
         "this mixes the pixels of the two images, so that both shine through. Mix their codes, and decode "
         "each mixture.",
-        PUBLIC, (_pixels,),
+        PUBLIC,
+        (_pixels,),
     ),
-    Mistake("pictures mixed",
+    Mistake(
+        "pictures mixed",
         "this decodes the two codes and mixes the pictures. Mix first and decode then: the decoder draws "
         "what belongs between.",
-        COURSE, (_pictures,),
+        COURSE,
+        (_pictures,),
     ),
-    Mistake("codes, not pictures",
+    Mistake(
+        "codes, not pictures",
         "these are the codes along the way. model.picture(z) decodes them.",
-        NEAR, (_walk(look=lambda model, z: z),),
+        NEAR,
+        (_walk(look=lambda model, z: z),),
     ),
-    Mistake("logits for pictures",
+    Mistake(
+        "logits for pictures",
         "this is the decoder's raw output. model.picture(z) gives what can be looked at, from 0 to 1.",
-        PUBLIC, (_walk(look=lambda model, z: model.decode(z)),),
+        PUBLIC,
+        (_walk(look=lambda model, z: model.decode(z)),),
     ),
-    Mistake("backwards",
+    Mistake(
+        "backwards",
         "the walk goes from the second image to the first. At t = 0 it must be at the first.",
-        NEAR, (_walk(lambda steps: _shares(steps).flip(0)),),
+        NEAR,
+        (_walk(lambda steps: _shares(steps).flip(0)),),
     ),
-    Mistake("the end left out",
+    Mistake(
+        "the end left out",
         "the last picture is not that of the second image: t must run from 0 to 1 with both ends, as "
         "torch.linspace(0, 1, steps) does.",
-        COURSE, (_walk(lambda steps: torch.arange(steps) / steps),),
+        COURSE,
+        (_walk(lambda steps: torch.arange(steps) / steps),),
     ),
-    Mistake("both ends left out",
+    Mistake(
+        "both ends left out",
         "the walk neither begins at the first image's code nor ends at the second's: t must run from 0 to "
         "1, as torch.linspace(0, 1, steps) does.",
-        NEAR, (_walk(lambda steps: _shares(steps + 2)[1:-1]),),
+        NEAR,
+        (_walk(lambda steps: _shares(steps + 2)[1:-1]),),
     ),
-    Mistake("the first code not left behind",
+    Mistake(
+        "the first code not left behind",
         "the second code is added and the first stays as it is: z = a + t b. A mixture is (1 - t) a + t b.",
-        NEAR, (_walk(mix=lambda t, a, b: a + t[:, None] * b),),
+        NEAR,
+        (_walk(mix=lambda t, a, b: a + t[:, None] * b),),
     ),
-    Mistake("codes drawn from q(z|x)",
+    Mistake(
+        "codes drawn from q(z|x)",
         "a second call gives other pictures, so the codes are drawn with noise. model.code(x) gives the "
         "one point that stands for an image.",
-        COURSE, (_walk(code=_sampled),),
+        COURSE,
+        (_walk(code=_sampled),),
         lambda facts: len(facts) > 1 and facts[1].value == "another",
     ),
-)  # fmt: skip
+)
 
 morph = Exercise(
     name="morph",

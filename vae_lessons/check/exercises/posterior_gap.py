@@ -82,92 +82,131 @@ posterior_gap = Exercise(
     show=_show,
     verified="the gap of seven dots agrees, and it is 0 where q is the posterior.",
     mistakes=(
-        Mistake("sign",
+        Mistake(
+            "sign",
             "this is minus the gap. A KL is never below 0: it is the average of log q minus log posterior.",
-            PUBLIC, (lambda *given: -evidence.posterior_gap(*given),),
+            PUBLIC,
+            (lambda *given: -evidence.posterior_gap(*given),),
         ),
-        Mistake("the joint taken for the posterior",
+        Mistake(
+            "the joint taken for the posterior",
             "q is compared with the joint, which is not divided by p(x). That is minus the ELBO. The "
             "posterior is the joint over p(x): subtract log p(x) from the log joint first.",
-            COURSE, (_with_posterior(lambda lj, dz: lj),),
+            COURSE,
+            (_with_posterior(lambda lj, dz: lj),),
         ),
-        Mistake("the ELBO",
+        Mistake(
+            "the ELBO",
             "this is the ELBO, the average of log p(x, z) - log q(z). Asked is what is missing from it to "
             "log p(x).",
-            COURSE, (lambda lj, lq, dz: (lq.exp() * (lj - lq)).sum(1) * dz,),
+            COURSE,
+            (lambda lj, lq, dz: (lq.exp() * (lj - lq)).sum(1) * dz,),
         ),
-        Mistake("log p(x)",
+        Mistake(
+            "log p(x)",
             "this is log p(x), the whole. The gap is the part of it that the ELBO leaves open.",
-            NEAR, (lambda lj, lq, dz: torch.logsumexp(lj, 1) + math.log(dz),),
+            NEAR,
+            (lambda lj, lq, dz: torch.logsumexp(lj, 1) + math.log(dz),),
         ),
-        Mistake("KL(posterior || q)",
+        Mistake(
+            "KL(posterior || q)",
             "this is KL(posterior || q), the other way round. The average is over q, since q is what we can "
             "draw from.",
-            COURSE, (_of_posterior(lambda lp, lq, dz: (lp.exp() * (lp - lq)).sum(1) * dz),),
+            COURSE,
+            (_of_posterior(lambda lp, lq, dz: (lp.exp() * (lp - lq)).sum(1) * dz),),
         ),
-        Mistake("averaged over the posterior",
+        Mistake(
+            "averaged over the posterior",
             "log q - log posterior is right, but it is averaged over the posterior. Average over q.",
-            NEAR, (_of_posterior(lambda lp, lq, dz: (lp.exp() * (lq - lp)).sum(1) * dz),),
+            NEAR,
+            (_of_posterior(lambda lp, lq, dz: (lp.exp() * (lq - lp)).sum(1) * dz),),
         ),
-        Mistake("dz left out of the average",
+        Mistake(
+            "dz left out of the average",
             "an integral is a sum times the step of the grid: the average over q lacks its dz.",
-            NEAR, (_of_posterior(lambda lp, lq, dz: (lq.exp() * (lq - lp)).sum(1)),),
+            NEAR,
+            (_of_posterior(lambda lp, lq, dz: (lq.exp() * (lq - lp)).sum(1)),),
         ),
-        Mistake("dz left out of p(x)",
+        Mistake(
+            "dz left out of p(x)",
             "p(x) is an integral, too, so its sum needs dz: log p(x) = logsumexp(log_joint) + log dz.",
-            NEAR, (_with_posterior(lambda lj, dz: lj - torch.logsumexp(lj, 1, keepdim=True)),),
+            NEAR,
+            (_with_posterior(lambda lj, dz: lj - torch.logsumexp(lj, 1, keepdim=True)),),
         ),
-        Mistake("dz left out twice",
+        Mistake(
+            "dz left out twice",
             "both integrals lack their dz: the one that makes p(x), and the average over q.",
             NEAR,
             (lambda lj, lq, dz: (lq.exp() * (lq - lj.log_softmax(1))).sum(1),),
         ),
-        Mistake("mean over the grid",
+        Mistake(
+            "mean over the grid",
             "this is a mean over the points of the grid. The average over q is the sum of q times the rest, "
             "times dz.",
             NEAR,
-            (_of_posterior(lambda lp, lq, dz: (lq.exp() * (lq - lp)).mean(1)),
-             _of_posterior(lambda lp, lq, dz: (lq - lp).mean(1))),
+            (
+                _of_posterior(lambda lp, lq, dz: (lq.exp() * (lq - lp)).mean(1)),
+                _of_posterior(lambda lp, lq, dz: (lq - lp).mean(1)),
+            ),
         ),
-        Mistake("not weighted by q",
+        Mistake(
+            "not weighted by q",
             "log q - log posterior is added up over the grid, but each z counts as much as q(z): multiply by "
             "exp(log_q) first.",
             NEAR,
-            (_of_posterior(lambda lp, lq, dz: (lq - lp).sum(1) * dz),
-             _of_posterior(lambda lp, lq, dz: (lq - lp).sum(1))),
+            (
+                _of_posterior(lambda lp, lq, dz: (lq - lp).sum(1) * dz),
+                _of_posterior(lambda lp, lq, dz: (lq - lp).sum(1)),
+            ),
         ),
-        Mistake("weighted by log q",
+        Mistake(
+            "weighted by log q",
             "the weights are log q. Each z counts as much as q(z) itself: multiply by exp(log_q).",
-            NEAR, (_of_posterior(lambda lp, lq, dz: (lq * (lq - lp)).sum(1) * dz),),
+            NEAR,
+            (_of_posterior(lambda lp, lq, dz: (lq * (lq - lp)).sum(1) * dz),),
         ),
-        Mistake("the integral of the log",
+        Mistake(
+            "the integral of the log",
             "p(x) was made by adding up log p(x, z). The log of an integral is not the integral of the log: "
             "take exp first, or use logsumexp.",
             PUBLIC,
-            (_with_posterior(lambda lj, dz: lj - lj.sum(1, keepdim=True) * dz),
-             _with_posterior(lambda lj, dz: lj - lj.mean(1, keepdim=True))),
+            (
+                _with_posterior(lambda lj, dz: lj - lj.sum(1, keepdim=True) * dz),
+                _with_posterior(lambda lj, dz: lj - lj.mean(1, keepdim=True)),
+            ),
         ),
-        Mistake("one p(x) for all dots",
+        Mistake(
+            "one p(x) for all dots",
             "p(x) was added up over the dots, too. Each dot has its own: sum over dimension 1 only.",
             NEAR,
-            (_with_posterior(lambda lj, dz: lj - torch.logsumexp(lj, (0, 1)) - math.log(dz)),
-             _with_posterior(lambda lj, dz: lj - torch.logsumexp(lj, 0, keepdim=True) - math.log(dz))),
+            (
+                _with_posterior(lambda lj, dz: lj - torch.logsumexp(lj, (0, 1)) - math.log(dz)),
+                _with_posterior(lambda lj, dz: lj - torch.logsumexp(lj, 0, keepdim=True) - math.log(dz)),
+            ),
         ),
-        Mistake("log p(x) added",
+        Mistake(
+            "log p(x) added",
             "log p(x) is added to the log joint. To divide by p(x) is to subtract its logarithm.",
-            NEAR, (_with_posterior(lambda lj, dz: 2 * lj - _posterior(lj, dz)),),
+            NEAR,
+            (_with_posterior(lambda lj, dz: 2 * lj - _posterior(lj, dz)),),
         ),
-        Mistake("sum over the dots",
+        Mistake(
+            "sum over the dots",
             "the dots are added up or averaged. Each has its own gap, (B,): sum over dimension 1 only.",
             PUBLIC,
-            (lambda *given: evidence.posterior_gap(*given).sum(),
-             lambda *given: evidence.posterior_gap(*given).mean()),
+            (
+                lambda *given: evidence.posterior_gap(*given).sum(),
+                lambda *given: evidence.posterior_gap(*given).mean(),
+            ),
         ),
-        Mistake("not summed",
+        Mistake(
+            "not summed",
             "there is one value for each point of the grid, (B, K). Sum over dimension 1, times dz.",
             NEAR,
-            (_of_posterior(lambda lp, lq, dz: lq.exp() * (lq - lp) * dz),
-             _of_posterior(lambda lp, lq, dz: lq.exp() * (lq - lp))),
+            (
+                _of_posterior(lambda lp, lq, dz: lq.exp() * (lq - lp) * dz),
+                _of_posterior(lambda lp, lq, dz: lq.exp() * (lq - lp)),
+            ),
         ),
     ),
     hints=(
@@ -177,4 +216,4 @@ posterior_gap = Exercise(
         "The KL is the average over q of log q - log p(z|x): multiply by exp(log_q), sum over the grid, "
         "times dz.",
     ),
-)  # fmt: skip
+)

@@ -34,11 +34,13 @@ def _observe(call, seed):
     zero = torch.zeros(1, 1, dtype=torch.float64, device="cpu")
     x, sigma_x = torch.cat([zero + 0.5, zero], 1), zero[0, 0] + 0.5
     for title, given in (
-        ("x = [[0.5, 0]], q = N(0, 1), sigma_x = 0.5, eps = [[1]], on the circle",
-         (x, ring, zero, zero, sigma_x, zero + 1)),
+        (
+            "x = [[0.5, 0]], q = N(0, 1), sigma_x = 0.5, eps = [[1]], on the circle",
+            (x, ring, zero, zero, sigma_x, zero + 1),
+        ),
         ("one dot on the circle, sigma_x = 0.3", _given(ring, 1, 2, 1, 0.3, seed)),
         ("four x of 3 numbers, two latent numbers, sigma_x = 0.8", _given(sheet, 4, 3, 2, 0.8, seed + 1)),
-    ):  # fmt: skip
+    ):
         yield from tensor_facts(call, Probe(title, given), NAMES, ("mu", "log_var", "sigma_x"))
 
 
@@ -110,146 +112,197 @@ sampled_elbo = Exercise(
     observe=_observe,
     verified="values agree on three inputs, and so do the gradients with respect to mu, log_var and sigma_x.",
     mistakes=(
-        Mistake("sign",
+        Mistake(
+            "sign",
             "this is minus the ELBO, a loss. The ELBO is log p(x|z) - KL.",
-            PUBLIC, (_of_parts(lambda ll, kl: kl - ll),),
+            PUBLIC,
+            (_of_parts(lambda ll, kl: kl - ll),),
         ),
-        Mistake("KL added",
+        Mistake(
+            "KL added",
             "the KL is added. It is what q costs, and is subtracted: log p(x|z) - KL.",
-            PUBLIC, (_of_parts(lambda ll, kl: ll + kl),),
+            PUBLIC,
+            (_of_parts(lambda ll, kl: ll + kl),),
         ),
-        Mistake("KL left out",
+        Mistake(
+            "KL left out",
             "there is no KL: only log p(x|z). That is no bound on log p(x).",
-            COURSE, (_of_parts(lambda ll, kl: ll),),
+            COURSE,
+            (_of_parts(lambda ll, kl: ll),),
         ),
-        Mistake("reconstruction left out",
+        Mistake(
+            "reconstruction left out",
             "there is no log p(x|z): only the KL.",
-            NEAR, (_of_parts(lambda ll, kl: -kl),),
+            NEAR,
+            (_of_parts(lambda ll, kl: -kl),),
         ),
-        Mistake("reconstruction with the wrong sign",
+        Mistake(
+            "reconstruction with the wrong sign",
             "log p(x|z) has the wrong sign: -log p(x|z) is a loss, and the ELBO is not.",
-            PUBLIC, (_of_parts(lambda ll, kl: -ll - kl),),
+            PUBLIC,
+            (_of_parts(lambda ll, kl: -ll - kl),),
         ),
-        Mistake("half the KL",
+        Mistake(
+            "half the KL",
             "the KL counts half. The 1/2 is in its closed form already, once.",
-            PUBLIC, (_of_parts(lambda ll, kl: ll - kl / 2),),
+            PUBLIC,
+            (_of_parts(lambda ll, kl: ll - kl / 2),),
         ),
-        Mistake("twice the KL",
+        Mistake(
+            "twice the KL",
             "the KL counts twice: its factor 1/2 is missing.",
-            PUBLIC, (_of_parts(lambda ll, kl: ll - 2 * kl),),
+            PUBLIC,
+            (_of_parts(lambda ll, kl: ll - 2 * kl),),
         ),
-        Mistake("KL averaged over latent numbers",
+        Mistake(
+            "KL averaged over latent numbers",
             "the KL is averaged over the latent numbers. It adds up: sum over the last dimension.",
-            PUBLIC, (_with_kl(lambda mu, lv: _terms(mu, lv).mean(1)),),
+            PUBLIC,
+            (_with_kl(lambda mu, lv: _terms(mu, lv).mean(1)),),
         ),
-        Mistake("KL summed over the batch",
+        Mistake(
+            "KL summed over the batch",
             "the KL of all x is charged to each of them: it was summed over the batch too. Sum over the last "
             "dimension only.",
             PUBLIC,
-            (_with_kl(lambda mu, lv: _terms(mu, lv).sum()),
-             _with_kl(lambda mu, lv: _terms(mu, lv).sum(1).mean())),
+            (
+                _with_kl(lambda mu, lv: _terms(mu, lv).sum()),
+                _with_kl(lambda mu, lv: _terms(mu, lv).sum(1).mean()),
+            ),
         ),
-        Mistake("KL from the draw",
+        Mistake(
+            "KL from the draw",
             "log q(z) - log p(z) of the one z stands where the KL is. On average that is right, and it is "
             "the first form of the ELBO; asked is the second, with the closed form of the KL from lesson 04.",
-            COURSE, (_first_form,),
+            COURSE,
+            (_first_form,),
         ),
-        Mistake("mean over pixels",
+        Mistake(
+            "mean over pixels",
             "log p(x|z) is averaged over the numbers of x. It is a sum: independent numbers add up.",
-            PUBLIC, (_with_likelihood(lambda x, m, s: Normal(m, s).log_prob(x).mean(1)),),
+            PUBLIC,
+            (_with_likelihood(lambda x, m, s: Normal(m, s).log_prob(x).mean(1)),),
         ),
-        Mistake("summed over the batch",
+        Mistake(
+            "summed over the batch",
             "the x are added up or averaged. The bound is one number for each x, (B,).",
-            PUBLIC, (
+            PUBLIC,
+            (
                 _of_parts(lambda ll, kl: (ll - kl).sum()),
                 _of_parts(lambda ll, kl: (ll - kl).mean()),
                 _of_parts(lambda ll, kl: (kl - ll).mean()),
             ),
         ),
-        Mistake("squared error",
+        Mistake(
+            "squared error",
             "this has the squared error in place of log p(x|z). The density also divides by 2 sigma_x^2, and "
             "has a logarithm of sigma_x for each number of x.",
-            PUBLIC, (
+            PUBLIC,
+            (
                 _with_likelihood(lambda x, m, s: -_squares(x, m)),
                 _with_likelihood(lambda x, m, s: -_squares(x, m) / 2),
                 _with_likelihood(lambda x, m, s: -((x - m) ** 2).mean(1)),
                 _with_likelihood(lambda x, m, s: -((x - m) ** 2).mean()),
             ),
         ),
-        Mistake("log sigma_x left out",
+        Mistake(
+            "log sigma_x left out",
             "the squared error is divided by 2 sigma_x^2, but -log sigma_x is missing, once for each number "
             "of x. Without it a larger sigma_x would always be better.",
-            PUBLIC, (
+            PUBLIC,
+            (
                 _with_likelihood(lambda x, m, s: -_squares(x, m) / (2 * s**2)),
                 _with_likelihood(lambda x, m, s: -_squares(x, m) / (2 * s**2) - _constant(x)),
             ),
         ),
-        Mistake("log 2 pi left out",
+        Mistake(
+            "log 2 pi left out",
             "1/2 log 2 pi is missing, once for each number of x. No gradient needs it, but the bound does: "
             "without it more is claimed than log p(x).",
             PUBLIC,
             (_with_likelihood(lambda x, m, s: -_squares(x, m) / (2 * s**2) - x.shape[1] * s.log()),),
         ),
-        Mistake("log sigma_x counted once",
+        Mistake(
+            "log sigma_x counted once",
             "log sigma_x is subtracted once. Each number of x has its own: D times.",
-            NEAR, (
+            NEAR,
+            (
                 _with_likelihood(lambda x, m, s: -_squares(x, m) / (2 * s**2) - s.log() - _constant(x)),
-                _with_likelihood(lambda x, m, s: (
-                    -_squares(x, m) / (2 * s**2) - s.log() - math.log(2 * math.pi) / 2)),
+                _with_likelihood(
+                    lambda x, m, s: -_squares(x, m) / (2 * s**2) - s.log() - math.log(2 * math.pi) / 2
+                ),
             ),
         ),
-        Mistake("sigma_x not squared",
+        Mistake(
+            "sigma_x not squared",
             "the squared error is divided by sigma_x. It is divided by 2 sigma_x^2.",
-            NEAR, (
-                _with_likelihood(lambda x, m, s: (
-                    -_squares(x, m) / (2 * s) - x.shape[1] * s.log() - _constant(x))),
+            NEAR,
+            (
+                _with_likelihood(
+                    lambda x, m, s: -_squares(x, m) / (2 * s) - x.shape[1] * s.log() - _constant(x)
+                ),
                 _with_likelihood(lambda x, m, s: _log_likelihood(x, m, s.sqrt())),
             ),
         ),
-        Mistake("1/2 of the squares left out",
+        Mistake(
+            "1/2 of the squares left out",
             "the squared error is divided by sigma_x^2. It is divided by 2 sigma_x^2.",
             NEAR,
             (_with_likelihood(lambda x, m, s: -_squares(x, m) / s**2 - x.shape[1] * s.log() - _constant(x)),),
         ),
-        Mistake("variance given as standard deviation",
+        Mistake(
+            "variance given as standard deviation",
             "sigma_x^2 stands where torch wants the standard deviation: Normal(mean, sigma_x).",
-            PUBLIC, (_with_likelihood(lambda x, m, s: _log_likelihood(x, m, s**2)),),
+            PUBLIC,
+            (_with_likelihood(lambda x, m, s: _log_likelihood(x, m, s**2)),),
         ),
-        Mistake("noise left out",
+        Mistake(
+            "noise left out",
             "mu is decoded, not a draw: eps has no part in it. z = mu + exp(log_var / 2) * eps. With z = mu "
             "the result may be above log p(x).",
-            PUBLIC, (_with_draw(lambda mu, lv, eps: mu),),
+            PUBLIC,
+            (_with_draw(lambda mu, lv, eps: mu),),
         ),
-        Mistake("std = exp(log_var)",
+        Mistake(
+            "std = exp(log_var)",
             "exp(log_var) is the variance. The standard deviation of q is exp(log_var / 2).",
-            PUBLIC, (_with_draw(lambda mu, lv, eps: mu + lv.exp() * eps),),
+            PUBLIC,
+            (_with_draw(lambda mu, lv, eps: mu + lv.exp() * eps),),
         ),
-        Mistake("std = log_var",
+        Mistake(
+            "std = log_var",
             "log_var itself stretches the noise. The standard deviation of q is exp(log_var / 2).",
-            PUBLIC, (_with_draw(lambda mu, lv, eps: mu + lv * eps),),
+            PUBLIC,
+            (_with_draw(lambda mu, lv, eps: mu + lv * eps),),
         ),
-        Mistake("z drawn from the prior",
+        Mistake(
+            "z drawn from the prior",
             "eps itself is decoded: that is a draw from the prior. A draw from q is mu + exp(log_var / 2) * "
             "eps.",
             NEAR,
             (_with_draw(lambda mu, lv, eps: eps + 0 * mu + 0 * lv), _with_draw(lambda mu, lv, eps: eps)),
         ),
-        Mistake("noise of its own",
+        Mistake(
+            "noise of its own",
             "new noise is drawn inside. Use the eps that is given, so that the answer can be checked.",
-            PUBLIC, (
+            PUBLIC,
+            (
                 _with_draw(lambda mu, lv, eps: _draw(mu, lv, torch.randn_like(mu))),
                 _with_draw(lambda mu, lv, eps: _draw(mu, lv, torch.randn_like(eps))),
                 _with_draw(lambda mu, lv, eps: Normal(mu, torch.exp(lv / 2)).rsample()),
             ),
         ),
-        Mistake("no gradient",
+        Mistake(
+            "no gradient",
             "the values are right, but no gradient reaches mu, log_var or sigma_x. math.log, .item(), "
             "float() or .detach() cuts it off: use torch.log.",
-            NEAR, (
+            NEAR,
+            (
                 _detached,
                 lambda *given: evidence.sampled_elbo(*given).detach(),
                 lambda x, decode, mu, lv, s, eps: evidence.sampled_elbo(
-                    x, decode, mu.detach(), lv.detach(), s, eps),
+                    x, decode, mu.detach(), lv.detach(), s, eps
+                ),
             ),
         ),
     ),
@@ -259,4 +312,4 @@ sampled_elbo = Exercise(
         "torch.distributions.Normal(decode(z), sigma_x).log_prob(x) gives it for each number.",
         "gaussian.kl_standard_normal(mu, log_var) is the KL, (B,). The ELBO is log p(x|z) minus the KL.",
     ),
-)  # fmt: skip
+)

@@ -116,10 +116,16 @@ def _pair(i, latent, hidden=64, act=nn.SiLU):
 
 
 def _loop(
-    pair=_pair, batches=lambda x: torch.randperm(len(x)).split(100), weights=lambda *both: both,
-    cut=lambda z: z, steps=("zero_grad", "backward", "step"), lr=3e-3, sign=1, adam=torch.optim.Adam,
+    pair=_pair,
+    batches=lambda x: torch.randperm(len(x)).split(100),
+    weights=lambda *both: both,
+    cut=lambda z: z,
+    steps=("zero_grad", "backward", "step"),
+    lr=3e-3,
+    sign=1,
+    adam=torch.optim.Adam,
     stop=False,
-):  # fmt: skip
+):
     """The right answer with one of its pieces changed."""
 
     def code(x, latent, epochs):
@@ -169,87 +175,119 @@ def _failed_with(*words):
 
 
 MISTAKES = (
-    Mistake("zero_grad forgotten",
+    Mistake(
+        "zero_grad forgotten",
         "PyTorch adds each new gradient to the old one, so every step follows the sum of all batches so "
         "far. Call optimizer.zero_grad() once for each batch.",
-        PUBLIC, (_loop(steps=("backward", "step")),),
+        PUBLIC,
+        (_loop(steps=("backward", "step")),),
     ),
-    Mistake("no step",
+    Mistake(
+        "no step",
         "gradients are computed, but no weight changes. Either optimizer.step() is missing, or "
         "optimizer.zero_grad() stands between loss.backward() and the step, and wipes out the gradient "
         "that it needs.",
-        PUBLIC, (_loop(steps=("zero_grad", "backward")), _loop(steps=("backward", "zero_grad", "step"))),
+        PUBLIC,
+        (_loop(steps=("zero_grad", "backward")), _loop(steps=("backward", "zero_grad", "step"))),
     ),
-    Mistake("backward forgotten",
+    Mistake(
+        "backward forgotten",
         "no gradient reaches the weights of either network. loss.backward() computes it.",
-        PUBLIC, (_loop(steps=("zero_grad", "step")),),
+        PUBLIC,
+        (_loop(steps=("zero_grad", "step")),),
     ),
-    Mistake("only the decoder is trained",
+    Mistake(
+        "only the decoder is trained",
         "the decoder learns, and the encoder stays as it was at random, though a gradient reaches it. Give"
         " the optimizer the weights of both: [*encoder.parameters(), *decoder.parameters()].",
-        PUBLIC, (_loop(weights=lambda encoder, decoder: (decoder,)),),
+        PUBLIC,
+        (_loop(weights=lambda encoder, decoder: (decoder,)),),
     ),
-    Mistake("only the encoder is trained",
+    Mistake(
+        "only the encoder is trained",
         "the encoder learns, and the decoder stays as it was at random. Give the optimizer the weights of "
         "both: [*encoder.parameters(), *decoder.parameters()].",
-        PUBLIC, (_loop(weights=lambda encoder, decoder: (encoder,)),),
+        PUBLIC,
+        (_loop(weights=lambda encoder, decoder: (encoder,)),),
     ),
-    Mistake("the code is cut off",
+    Mistake(
+        "the code is cut off",
         "no gradient reaches the encoder. Something between the two networks cuts it off: .detach(), "
         ".item() or torch.no_grad().",
-        PUBLIC, (_loop(cut=torch.Tensor.detach),),
+        PUBLIC,
+        (_loop(cut=torch.Tensor.detach),),
     ),
-    Mistake("no bottleneck",
+    Mistake(
+        "no bottleneck",
         "the code is as long as the image, so nothing is compressed. The encoder's last layer must have "
         "`latent` outputs, and the decoder's first as many inputs.",
-        NEAR, (_loop(_no_bottleneck),),
+        NEAR,
+        (_loop(_no_bottleneck),),
     ),
-    Mistake("a length of the code of its own",
+    Mistake(
+        "a length of the code of its own",
         "the code has 2 numbers, whatever `latent` is. Use the argument: nn.Linear(..., latent).",
-        COURSE, (_loop(lambda i, latent: _pair(i, 2)),),
+        COURSE,
+        (_loop(lambda i, latent: _pair(i, 2)),),
     ),
-    Mistake("784 written into the layers",
+    Mistake(
+        "784 written into the layers",
         "the layers are made for images of 784 pixels. Ask the images how many they have: x.shape[1].",
-        COURSE, (_loop(lambda i, latent: _pair(784, latent)),),
+        COURSE,
+        (_loop(lambda i, latent: _pair(784, latent)),),
         _failed_with("shapes cannot be multiplied", "784"),
     ),
-    Mistake("the networks not returned",
+    Mistake(
+        "the networks not returned",
         "it must return the two networks themselves, since the lesson goes on with them: return encoder, "
         "decoder.",
-        NEAR, (_copies,),
+        NEAR,
+        (_copies,),
     ),
-    Mistake("decoder before encoder",
+    Mistake(
+        "decoder before encoder",
         "the two networks come in the wrong order. Return the encoder first, then the decoder.",
-        NEAR, (_swapped,), _failed_with("shapes cannot be multiplied", "and 3x"),
+        NEAR,
+        (_swapped,),
+        _failed_with("shapes cannot be multiplied", "and 3x"),
     ),
-    Mistake("no hidden layer, or no activation",
+    Mistake(
+        "no hidden layer, or no activation",
         "the decoder draws straight lines only, so no training can make its error smaller than PCA's. Put "
         "a hidden layer with an activation between, such as nn.SiLU() or nn.ReLU(): linear layers in a row"
         " are one.",
-        PUBLIC, (_loop(_no_hidden_layer), _loop(_no_activation)),
+        PUBLIC,
+        (_loop(_no_hidden_layer), _loop(_no_activation)),
     ),
-    Mistake("one step only",
+    Mistake(
+        "one step only",
         "it makes as few steps in 250 epochs as in 2. Is there a `return` inside the loop, or is `epochs` "
         "not used?",
-        PUBLIC, (_loop(stop=True),),
+        PUBLIC,
+        (_loop(stop=True),),
     ),
-    Mistake("one batch only",
+    Mistake(
+        "one batch only",
         "it learns from a part of the images, the same in every epoch. An epoch goes through all of them: "
         "torch.randperm(len(x)).split(100) gives the places of one batch after another.",
-        PUBLIC, (_loop(batches=_first_batch),),
+        PUBLIC,
+        (_loop(batches=_first_batch),),
     ),
-    Mistake("uphill",
-        "the error grows. Either the loss has the wrong sign, or the steps are too large: try a smaller "
-        "lr.",
-        NEAR, (_loop(sign=-1), _loop(lr=30.0, adam=torch.optim.SGD)),
+    Mistake(
+        "uphill",
+        "the error grows. Either the loss has the wrong sign, or the steps are too large: try a smaller lr.",
+        NEAR,
+        (_loop(sign=-1), _loop(lr=30.0, adam=torch.optim.SGD)),
     ),
-    Mistake("not below PCA's error",
+    Mistake(
+        "not below PCA's error",
         "all steps are made, but after 250 epochs on 400 images one number of your code still keeps less "
         "than one number of PCA does. Does the loss compare x with x_hat? Is lr large enough? Batches of "
         "about 100, Adam with lr=1e-3 and 64 hidden units are enough.",
-        NEAR, (_loop(lr=1e-7), _loop(lr=1e-2, adam=torch.optim.SGD)),
+        NEAR,
+        (_loop(lr=1e-7), _loop(lr=1e-2, adam=torch.optim.SGD)),
     ),
-)  # fmt: skip
+)
 
 train_autoencoder = Exercise(
     name="train_autoencoder",

@@ -149,9 +149,11 @@ def _steps(*names):
 
     def learn(loss, optimizer, schedule):
         does = {
-            "zero_grad": optimizer.zero_grad, "backward": loss.backward, "step": optimizer.step,
+            "zero_grad": optimizer.zero_grad,
+            "backward": loss.backward,
+            "step": optimizer.step,
             "schedule": schedule.step,
-        }  # fmt: skip
+        }
         for name in names:
             does[name]()
 
@@ -203,93 +205,125 @@ MISTAKES = (
     Mistake(
         "zero_grad forgotten",
         "PyTorch adds each new gradient to the old one, so every step follows the sum of all batches so far. "
-        "Call optimizer.zero_grad() once for each batch.", PUBLIC,
+        "Call optimizer.zero_grad() once for each batch.",
+        PUBLIC,
         (_loop(learn=_steps("backward", "step", "schedule")),),
     ),
     Mistake(
         "step forgotten",
         "the gradients are computed and nothing is done with them. optimizer.step() changes the weights.",
         PUBLIC,
-        (_loop(learn=_steps("zero_grad", "backward")),
-        _loop(learn=_steps("zero_grad", "backward", "schedule"))),
+        (
+            _loop(learn=_steps("zero_grad", "backward")),
+            _loop(learn=_steps("zero_grad", "backward", "schedule")),
+        ),
     ),
     Mistake(
         "no gradient at the step",
         "when the step is made there is no gradient: either loss.backward() is missing, or zero_grad() "
-        "stands between backward() and step() and wipes it out.", PUBLIC,
-        (_loop(learn=_steps("zero_grad", "step", "schedule")),
-        _loop(learn=_steps("backward", "zero_grad", "step", "schedule"))),
+        "stands between backward() and step() and wipes it out.",
+        PUBLIC,
+        (
+            _loop(learn=_steps("zero_grad", "step", "schedule")),
+            _loop(learn=_steps("backward", "zero_grad", "step", "schedule")),
+        ),
     ),
     Mistake(
         "the schedule never moves",
         "the learning rate stays where it began, since schedule.step() is missing. Call it after each "
-        "optimizer.step().", PUBLIC, (_loop(learn=_steps("zero_grad", "backward", "step")),),
+        "optimizer.step().",
+        PUBLIC,
+        (_loop(learn=_steps("zero_grad", "backward", "step")),),
     ),
     Mistake(
         "the schedule moves once a pass",
         "schedule.step() is called once in the whole pass. This schedule counts batches: call it after each "
-        "optimizer.step(), inside the loop.", PUBLIC,
+        "optimizer.step(), inside the loop.",
+        PUBLIC,
         (_loop(learn=_steps("zero_grad", "backward", "step"), after=lambda schedule: schedule.step()),),
     ),
     Mistake(
         "the schedule moves before the step",
-        "schedule.step() comes before optimizer.step(), so the first learning rate is skipped.", PUBLIC,
+        "schedule.step() comes before optimizer.step(), so the first learning rate is skipped.",
+        PUBLIC,
         (_loop(learn=_steps("zero_grad", "backward", "schedule", "step")),),
     ),
     Mistake(
-        "no noise", "the decoder is given mu itself, so no sample is drawn, sigma is never used, and this "
-        "trains an autoencoder with a penalty. Decode z = mu + sigma * eps.", PUBLIC,
+        "no noise",
+        "the decoder is given mu itself, so no sample is drawn, sigma is never used, and this "
+        "trains an autoencoder with a penalty. Decode z = mu + sigma * eps.",
+        PUBLIC,
         (_loop(draw=lambda mu, log_var: mu),),
     ),
     Mistake(
-        "the variance for sigma", "the noise is scaled by exp(log_var), which is the variance. The standard "
-        "deviation is exp(log_var / 2).", PUBLIC, (_with(lambda log_var, eps: log_var.exp() * eps),),
+        "the variance for sigma",
+        "the noise is scaled by exp(log_var), which is the variance. The standard "
+        "deviation is exp(log_var / 2).",
+        PUBLIC,
+        (_with(lambda log_var, eps: log_var.exp() * eps),),
     ),
     Mistake(
-        "log_var for sigma", "the noise is scaled by log_var itself. The standard deviation is "
-        "exp(log_var / 2).", PUBLIC, (_with(lambda log_var, eps: log_var * eps),),
+        "log_var for sigma",
+        "the noise is scaled by log_var itself. The standard deviation is exp(log_var / 2).",
+        PUBLIC,
+        (_with(lambda log_var, eps: log_var * eps),),
     ),
     Mistake(
-        "sigma left out", "the noise is not scaled: z = mu + eps. It must be multiplied by sigma, which is "
-        "exp(log_var / 2).", PUBLIC, (_with(lambda log_var, eps: eps),),
+        "sigma left out",
+        "the noise is not scaled: z = mu + eps. It must be multiplied by sigma, which is exp(log_var / 2).",
+        PUBLIC,
+        (_with(lambda log_var, eps: eps),),
     ),
     Mistake(
         "the same noise in each batch",
-        "the noise is drawn once and used for every batch. Draw a new eps for each.", PUBLIC, (_one_noise(),),
+        "the noise is drawn once and used for every batch. Draw a new eps for each.",
+        PUBLIC,
+        (_one_noise(),),
     ),
     Mistake(
-        "z without a gradient", "the gradient of the reconstruction stops at z, so the encoder learns from "
+        "z without a gradient",
+        "the gradient of the reconstruction stops at z, so the encoder learns from "
         "the KL alone. Write z = mu + sigma * eps; torch.normal, .sample() and .detach() cut the gradient.",
         PUBLIC,
-        (_loop(draw=lambda mu, log_var: torch.normal(mu, (log_var / 2).exp())),
-        _loop(draw=lambda mu, log_var: torch.distributions.Normal(mu, (log_var / 2).exp()).sample()),
-        _loop(draw=lambda mu, log_var: reparameterize(mu, log_var).detach())),
+        (
+            _loop(draw=lambda mu, log_var: torch.normal(mu, (log_var / 2).exp())),
+            _loop(draw=lambda mu, log_var: torch.distributions.Normal(mu, (log_var / 2).exp()).sample()),
+            _loop(draw=lambda mu, log_var: reparameterize(mu, log_var).detach()),
+        ),
     ),
     Mistake(
         "no gradient for the encoder",
-        "no gradient reaches the encoder at all. Is it called under torch.no_grad()?", NEAR,
+        "no gradient reaches the encoder at all. Is it called under torch.no_grad()?",
+        NEAR,
         (_frozen_encoder,),
     ),
     Mistake(
-        "KL left out", "the loss is the reconstruction alone. The KL is missing.", PUBLIC,
+        "KL left out",
+        "the loss is the reconstruction alone. The KL is missing.",
+        PUBLIC,
         (_of(lambda nll, kl: nll.mean()),),
     ),
     Mistake(
         "KL averaged over latent dimensions",
         "the KL is a mean over the latent dimensions. It is a sum over them.",
-        PUBLIC, (_of(lambda nll, kl: (nll + kl / 3).mean()),),
+        PUBLIC,
+        (_of(lambda nll, kl: (nll + kl / 3).mean()),),
     ),
     Mistake(
-        "KL with the wrong sign", "the KL is subtracted. Both terms are costs, so they are added.", PUBLIC,
+        "KL with the wrong sign",
+        "the KL is subtracted. Both terms are costs, so they are added.",
+        PUBLIC,
         (_of(lambda nll, kl: (nll - kl).mean()),),
     ),
     Mistake(
         "uphill",
         "the loss has the wrong sign: the optimizer descends, so give it the negative ELBO, nll + kl.",
-        PUBLIC, (_of(lambda nll, kl: -(nll + kl).mean()),),
+        PUBLIC,
+        (_of(lambda nll, kl: -(nll + kl).mean()),),
     ),
     Mistake(
-        "summed over the batch", "the loss is summed over the images of a batch, so every gradient is as "
+        "summed over the batch",
+        "the loss is summed over the images of a batch, so every gradient is as "
         "many times too large as the batch has images, and the learning rate no longer fits. Take the mean.",
         PUBLIC,
         (_of(lambda nll, kl: (nll + kl).sum()),),
@@ -297,7 +331,8 @@ MISTAKES = (
     Mistake(
         "reconstruction summed over the batch",
         "the reconstruction is summed over the images and the KL is averaged. Both are means over images.",
-        PUBLIC, (_of(lambda nll, kl: nll.sum() + kl.mean()), _of(lambda nll, kl: nll.sum() + kl.mean() / 3)),
+        PUBLIC,
+        (_of(lambda nll, kl: nll.sum() + kl.mean()), _of(lambda nll, kl: nll.sum() + kl.mean() / 3)),
     ),
     Mistake(
         "divided by the batch size asked for",
@@ -308,50 +343,75 @@ MISTAKES = (
     Mistake(
         "reconstruction averaged over pixels",
         "the reconstruction is a mean over pixels, while the KL is a sum over latent dimensions. Sum over "
-        "pixels, too, or the KL weighs as many times too much as there are pixels.", PUBLIC,
+        "pixels, too, or the KL weighs as many times too much as there are pixels.",
+        PUBLIC,
         (_of(lambda nll, kl: (nll / 6 + kl).mean()), _of(lambda nll, kl: nll.mean() / 6 + kl.mean() / 3)),
     ),
     Mistake(
-        "only one batch", "it stops after the first batch. Is there a return inside the loop?", PUBLIC,
+        "only one batch",
+        "it stops after the first batch. Is there a return inside the loop?",
+        PUBLIC,
         (_loop(parts=lambda *args: _parts(*args)[:1]),),
     ),
     Mistake(
-        "the last batch dropped", "the images that do not fill a whole batch are never used. Let the last "
-        "batch be smaller.", PUBLIC,
-        (_loop(parts=lambda x, batch, generator: [part for part in _parts(x, batch, generator)
-        if len(part) == batch]),),
+        "the last batch dropped",
+        "the images that do not fill a whole batch are never used. Let the last batch be smaller.",
+        PUBLIC,
+        (
+            _loop(
+                parts=lambda x, batch, generator: [
+                    part for part in _parts(x, batch, generator) if len(part) == batch
+                ]
+            ),
+        ),
     ),
     Mistake(
-        "all images in one batch", "all images are one batch, so a pass makes a single step. Split them into "
-        "batches.", PUBLIC, (_loop(parts=lambda x, batch, generator: _parts(x, len(x), generator)),),
+        "all images in one batch",
+        "all images are one batch, so a pass makes a single step. Split them into batches.",
+        PUBLIC,
+        (_loop(parts=lambda x, batch, generator: _parts(x, len(x), generator)),),
     ),
     Mistake(
-        "one image at a time", "every image makes a step of its own. A step takes a batch of images.", NEAR,
+        "one image at a time",
+        "every image makes a step of its own. A step takes a batch of images.",
+        NEAR,
         (_loop(parts=lambda x, batch, generator: _parts(x, 1, generator)),),
     ),
     Mistake(
-        "not shuffled", "the batches are the images as they lie in x, in every pass the same. Take them in a "
-        "random order: torch.randperm.", PUBLIC, (_loop(parts=lambda x, batch, generator: x.split(batch)),),
+        "not shuffled",
+        "the batches are the images as they lie in x, in every pass the same. Take them in a "
+        "random order: torch.randperm.",
+        PUBLIC,
+        (_loop(parts=lambda x, batch, generator: x.split(batch)),),
     ),
     Mistake(
-        "the same order in each pass", "every pass has the same random order: something sets a seed inside.",
-        NEAR, (_loop(parts=_seeded),),
+        "the same order in each pass",
+        "every pass has the same random order: something sets a seed inside.",
+        NEAR,
+        (_loop(parts=_seeded),),
     ),
     Mistake(
-        "drawn with replacement", "the images are drawn with replacement, so that a pass shows some of them "
-        "twice and leaves others out. A permutation (torch.randperm) shows each once.", PUBLIC,
+        "drawn with replacement",
+        "the images are drawn with replacement, so that a pass shows some of them "
+        "twice and leaves others out. A permutation (torch.randperm) shows each once.",
+        PUBLIC,
         (_loop(parts=_replaced),),
     ),
     Mistake(
-        "images from elsewhere", "the encoder is shown images that are not in x. Is a variable from another "
-        "cell used, the test images perhaps?", PUBLIC,
+        "images from elsewhere",
+        "the encoder is shown images that are not in x. Is a variable from another "
+        "cell used, the test images perhaps?",
+        PUBLIC,
         (_loop(parts=lambda x, batch, generator: _parts(torch.rand_like(x), batch, generator)),),
     ),
     Mistake(
-        "an optimizer of its own", "the weights change, but not through the optimizer that was passed in. A "
-        "new one in each pass forgets the learning rate and what Adam remembers.", PUBLIC, (_own_optimizer,),
+        "an optimizer of its own",
+        "the weights change, but not through the optimizer that was passed in. A "
+        "new one in each pass forgets the learning rate and what Adam remembers.",
+        PUBLIC,
+        (_own_optimizer,),
     ),
-)  # fmt: skip
+)
 
 train_epoch = Exercise(
     name="train_epoch",

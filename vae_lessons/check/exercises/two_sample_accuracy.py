@@ -215,65 +215,93 @@ two_sample_accuracy = Exercise(
         "pictures that train did not get, and the share of right guesses came back."
     ),
     mistakes=(
-        Mistake("tested on the training pictures",
+        Mistake(
+            "tested on the training pictures",
             "the classifier is asked about the pictures it was trained on, and may know them by heart. Keep "
             "a third out of the training, and ask about those.",
-            COURSE, (_all_for_both, _same_part, _trained_on_all),
+            COURSE,
+            (_all_for_both, _same_part, _trained_on_all),
         ),
-        Mistake("some training pictures in the test",
+        Mistake(
+            "some training pictures in the test",
             "some of the pictures that the classifier is asked about were in its training. Divide one "
             "shuffled order into two parts, and test on the second alone.",
-            PUBLIC, (_tested_on_all, _two_shuffles),
+            PUBLIC,
+            (_tested_on_all, _two_shuffles),
         ),
-        Mistake("not shuffled",
+        Mistake(
+            "not shuffled",
             "the two sets stand one behind the other, so that the last third holds one of them only. "
             "Shuffle first, pictures and labels alike: order = torch.randperm(len(x)).",
-            COURSE, (_not_shuffled,),
+            COURSE,
+            (_not_shuffled,),
         ),
-        Mistake("labels not shuffled along",
+        Mistake(
+            "labels not shuffled along",
             "the pictures are shuffled and the labels are not, so most labels belong to another picture. Use "
             "the same order for both: x[order], y[order].",
-            PUBLIC, (_labels_apart,),
+            PUBLIC,
+            (_labels_apart,),
         ),
-        Mistake("one label for all",
+        Mistake(
+            "one label for all",
             "all pictures have the same label, so there is nothing to tell apart: 0 for own, 1 for pictures.",
-            NEAR, (_one_label,),
+            NEAR,
+            (_one_label,),
         ),
-        Mistake("tested on one set",
+        Mistake(
+            "tested on one set",
             "the classifier is asked about one of the sets only. One that always gives the same answer would "
             "then reach 0 or 1; ask about held-out pictures of both.",
-            NEAR, (_only(1), _only(0)),
+            NEAR,
+            (_only(1), _only(0)),
         ),
-        Mistake("compared with other labels",
+        Mistake(
+            "compared with other labels",
             "the guesses are compared with the labels of other pictures. Use those of the held-out ones, in "
             "the same order.",
-            NEAR, (_other_labels,),
+            NEAR,
+            (_other_labels,),
         ),
-        Mistake("share of wrong guesses",
+        Mistake(
+            "share of wrong guesses",
             "this is the share of wrong guesses. The accuracy is the share of right ones.",
-            NEAR, (_by(lambda guess, y: (guess != y).float().mean()),
-                   _by(lambda guess, y: (guess - y).square().mean())),
+            NEAR,
+            (
+                _by(lambda guess, y: (guess != y).float().mean()),
+                _by(lambda guess, y: (guess - y).square().mean()),
+            ),
         ),
-        Mistake("count, not share",
+        Mistake(
+            "count, not share",
             "this counts guesses. The share is asked: divide by how many there are.",
-            NEAR, (_by(lambda guess, y: (guess == y).sum()), _by(lambda guess, y: (guess != y).sum())),
+            NEAR,
+            (_by(lambda guess, y: (guess == y).sum()), _by(lambda guess, y: (guess != y).sum())),
         ),
-        Mistake("per cent",
+        Mistake(
+            "per cent",
             "this is in per cent. A share from 0 to 1 is asked.",
-            NEAR, (_by(lambda guess, y: 100 * _share(guess, y)),),
+            NEAR,
+            (_by(lambda guess, y: 100 * _share(guess, y)),),
         ),
-        Mistake("twice the accuracy, less 1",
+        Mistake(
+            "twice the accuracy, less 1",
             "this is 0 where the sets are alike. The accuracy itself is asked, which is 0.5 there.",
-            NEAR, (_by(lambda guess, y: 2 * _share(guess, y) - 1),),
+            NEAR,
+            (_by(lambda guess, y: 2 * _share(guess, y) - 1),),
         ),
-        Mistake("not flattened",
+        Mistake(
+            "not flattened",
             "train is given pictures (R, 1, H, W). It takes rows of pixels: .flatten(1).",
-            PUBLIC, (_square,),
+            PUBLIC,
+            (_square,),
         ),
-        Mistake("train is not used",
+        Mistake(
+            "train is not used",
             "train is never called, or what it returns is never asked. guess = train(x, y) trains the "
             "classifier, guess(x_new) gives a guess for each row.",
-            NEAR, (lambda pictures, own, train: 0.5,),
+            NEAR,
+            (lambda pictures, own, train: 0.5,),
         ),
     ),
     hints=(
@@ -281,4 +309,4 @@ two_sample_accuracy = Exercise(
         "One shuffled order for both, torch.randperm(len(x)); its first two thirds are for train.",
         "guess = train(x[learned], y[learned]). Then the share of guess(x[held_out]) == y[held_out].",
     ),
-)  # fmt: skip
+)

@@ -50,21 +50,46 @@ def _peaks(x, y):
 
 # The fits are tested: no other mean or sigma has a smaller KL nearby.
 FITS = {
-    "A": Fit(_peaks, (-1.391, 1.504), (1.137, 0.552), SEEKING,
+    "A": Fit(
+        _peaks,
+        (-1.391, 1.504),
+        (1.137, 0.552),
+        SEEKING,
         "q sits on the largest of three peaks and leaves out the other two. KL(p || q) would not allow "
-        "that: it averages over draws of p, and half of them lie on the other peaks."),
-    "B": Fit(_leaning, (0.0, 0.0), (1.414, 1.414), COVERING,
+        "that: it averages over draws of p, and half of them lie on the other peaks.",
+    ),
+    "B": Fit(
+        _leaning,
+        (0.0, 0.0),
+        (1.414, 1.414),
+        COVERING,
         "q is as wide as p in each direction and fills two corners where p is not. KL(q || p) would punish "
-        "the draws of q in those corners."),
-    "C": Fit(_ring, (0.0, 0.0), (1.699, 1.699), COVERING,
+        "the draws of q in those corners.",
+    ),
+    "C": Fit(
+        _ring,
+        (0.0, 0.0),
+        (1.699, 1.699),
+        COVERING,
         "q covers the whole ring, and most of its mass lies in the middle, where p is not. On KL(q || p) it "
-        "would sit on one part of the ring."),
-    "D": Fit(_bent, (0.0, -1.032), (0.611, 0.450), SEEKING,
-        "q keeps to the lowest part of the bend and leaves out both arms. It goes nowhere where p is not."),
-    "E": Fit(_falling, (0.3, -0.4), (0.606, 0.469), SEEKING,
+        "would sit on one part of the ring.",
+    ),
+    "D": Fit(
+        _bent,
+        (0.0, -1.032),
+        (0.611, 0.450),
+        SEEKING,
+        "q keeps to the lowest part of the bend and leaves out both arms. It goes nowhere where p is not.",
+    ),
+    "E": Fit(
+        _falling,
+        (0.3, -0.4),
+        (0.606, 0.469),
+        SEEKING,
         "q is too short along the long axis of p, because KL(q || p) punishes q for going where p is not, "
-        "and an upright ellipse cannot lengthen without leaving p."),
-}  # fmt: skip
+        "and an upright ellipse cannot lengthen without leaving p.",
+    ),
+}
 AT = torch.linspace(-4, 4, 161, dtype=torch.float64)
 
 
@@ -83,15 +108,17 @@ class WhichWayRound(Hinted):
         Mistake(
             "exchanged",
             "each answer is the other way round. KL(q || p) averages over q, so it punishes q for going "
-            "where p is not; KL(p || q) punishes q for leaving out a part of p.", COURSE,
+            "where p is not; KL(p || q) punishes q for leaving out a part of p.",
+            COURSE,
             ({letter: WAYS[fit.way == SEEKING] for letter, fit in FITS.items()},),
         ),
         Mistake(
             "one answer for all",
-            "you gave one answer for all five, but both kinds of fit are among them.", NEAR,
+            "you gave one answer for all five, but both kinds of fit are among them.",
+            NEAR,
             tuple(dict.fromkeys(FITS, way) for way in WAYS),
         ),
-    )  # fmt: skip
+    )
 
     def __call__(self, answers=None):
         """The verdict on {letter: "q || p" or "p || q"}, -> Verdict. Raises Unsolved as all checks do."""
