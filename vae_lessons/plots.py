@@ -44,7 +44,7 @@ class Picture:
     def _repr_mimebundle_(self, include=None, exclude=None):
         # as HTML alone: image/png beside it would store every picture twice, and JupyterLab gives it no words
         words, data = html.escape(self.caption), base64.b64encode(self.png).decode()
-        style = "color: var(--jp-ui-font-color2, #555); font-size: 90%; max-width: 48em"
+        style = "opacity: 0.8; font-size: 90%; max-width: 48em"
         return {
             "text/plain": self.caption,
             "text/html": f'<figure style="margin: 0"><img alt="{words}" src="data:image/png;base64,{data}">'
@@ -97,7 +97,7 @@ def plane(*groups, titles=("",), limit=None, circles=(), caption=""):
     for ax, (z, y), title in zip(np.atleast_1d(made), groups, titles, strict=True):
         z, y = array(z), classes(y, len(z))
         scatter(ax, z, y)
-        _latent_axes(ax, z, limit, circles)
+        latent_axes(ax, z, limit, circles)
         ax.set_title(title)
     return Picture(figure, caption)
 
@@ -113,7 +113,7 @@ def ellipses(mu, sigma, y, limit=None, circles=(1, 2, 3), caption=""):
     for m, s, c in zip(mu, sigma, y, strict=True):
         ax.add_patch(Ellipse(m, *(2 * s), color=COLOURS[c % 10], alpha=0.35, lw=0))
     label_classes(ax, mu, y)
-    _latent_axes(ax, mu, limit or 1.02 * max((abs(mu) + sigma).max(), *circles), circles)
+    latent_axes(ax, mu, limit or 1.02 * max((abs(mu) + sigma).max(), *circles), circles)
     return Picture(figure, caption)
 
 
@@ -242,7 +242,8 @@ def outside(z, limit):
     return f"{n:,} of {len(z):,} lie outside" if n else ""
 
 
-def _latent_axes(ax, z, limit, circles):
+def latent_axes(ax, z, limit, circles):
+    """Axes of a plane of codes (N, 2): circles around the origin, a limit, and how many lie beyond it."""
     for radius in circles:
         ax.add_patch(Circle((0, 0), radius, fill=False, color=INK, lw=0.8, ls=":"))
     if limit:

@@ -3,7 +3,7 @@
 from vae_lessons.explorers.bounds import bound
 from vae_lessons.explorers.clouds import gaussian, kl
 from vae_lessons.explorers.holes import hole_finder
-from vae_lessons.explorers.live import training
+from vae_lessons.explorers.training import training
 from vae_lessons.explorers.noise import estimators, reparameterization
 from vae_lessons.explorers.pictures import beta, components
 from vae_lessons.explorers.planes import latent
