@@ -166,12 +166,16 @@ class Played:
         self.page, self.complaints = page, []
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self.complaints.append(said.text))
-        page.on("request", lambda asked: self.complaints.append(asked.url))
+        page.on("request", self._asked)
         page.set_content(
             "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>"
             f"<script>{LISTEN}</script><body>{html}</body>"
         )
         page.wait_for_function("window.seen.length > 0", timeout=20_000)
+
+    def _asked(self, request):
+        if not request.url.startswith(("blob:", "data:")):  # what a page makes itself
+            self.complaints.append(request.url)
 
     @property
     def detail(self):

@@ -2,11 +2,13 @@
 
 from vae_lessons.explorers.bounds import bound
 from vae_lessons.explorers.clouds import gaussian, kl
+from vae_lessons.explorers.handwriting import handwriting
 from vae_lessons.explorers.holes import hole_finder
-from vae_lessons.explorers.training import training
+from vae_lessons.explorers.latent import latent
+from vae_lessons.explorers.learn import learn
 from vae_lessons.explorers.noise import estimators, reparameterization
 from vae_lessons.explorers.pictures import beta, components
-from vae_lessons.explorers.planes import latent
+from vae_lessons.explorers.training import training
 
 __all__ = [
     "beta",
@@ -14,9 +16,11 @@ __all__ = [
     "components",
     "estimators",
     "gaussian",
+    "handwriting",
     "hole_finder",
     "kl",
     "latent",
+    "learn",
     "reparameterization",
     "training",
 ]

@@ -99,14 +99,18 @@ function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-// Pseudo-random numbers from N(0, 1), the same for the same seed (mulberry32, and Box and Muller 1958).
-function normals(seed) {
-  const uniform = () => {
+// Pseudo-random numbers, the same for the same seed: between 0 and 1 (mulberry32), and from N(0, 1) (Box & Muller 1958).
+function uniforms(seed) {
+  return () => {
     seed = (seed + 0x6d2b79f5) | 0;
     let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return (((t ^ (t >>> 14)) >>> 0) + 0.5) / 4294967296;
   };
+}
+
+function normals(seed) {
+  const uniform = uniforms(seed);
   return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
@@ -239,7 +243,7 @@ class Plot {
     logx = false, frame = Boolean(x), equal = false }) {
     const left = frame ? (yticks?.length === 0 ? 12 : 36) + (ylabel ? 16 : 0) : 0;
     this.pane = frame
-      ? [left, title ? 24 : 8, width - left - 10, height - (title ? 24 : 8) - (xlabel ? 40 : 24)]
+      ? [left, title ? 24 : 8, width - left - 18, height - (title ? 24 : 8) - (xlabel ? 40 : 24)]
       : [0, 0, width, height];
     Object.assign(this, { width, height, logx, title, xlabel, ylabel, frame });
     this.x = x ?? [0, width];

@@ -55,36 +55,46 @@ def packed(values):
     return {"dtype": values.dtype.name, "shape": values.shape, "bytes": text}
 
 
-def network(module, *inputs, precision="int8"):
+def network(module, x, heads=1, precision="int8"):
     """A network of linear layers as `Network` of kit.js runs it, module, inputs (B, ...) -> list of layers.
 
-    Weights are whole numbers from -127 to 127 with a scale for each row, or float32. The layers are run in
-    the order in which they stand; ValueError if that is not what the module does with the `inputs`.
+    Its layers are run in the order in which they stand; the last two side by side if it has two heads.
+    Weights are whole numbers from -127 to 127 with a scale for each row, or float32. Raises ValueError if
+    that is not what the module does with `x`.
     """
-    leaves = [leaf for leaf in module.modules() if not list(leaf.children())]
     layers = []
-    for leaf in leaves:
+    for leaf in (leaf for leaf in module.modules() if not list(leaf.children())):
         if isinstance(leaf, nn.Linear):
             weight = leaf.weight.detach().float().cpu()
             bias = torch.zeros(len(weight)) if leaf.bias is None else leaf.bias.detach().float().cpu()
             layers.append({"weight": weight, "bias": bias, "after": ""})
         elif type(leaf) in AFTER and layers:
             layers[-1]["after"] = AFTER[type(leaf)]
+    if heads == 2:
+        mu, log_var = layers[-2:]
+        layers[-2:] = [mu | {key: torch.cat([mu[key], log_var[key]]) for key in ("weight", "bias")}]
     with torch.no_grad():
-        wanted, found = module(*inputs).flatten(1).cpu(), inputs[0].flatten(1).float().cpu()
-        try:
-            for layer in layers:
-                found = nn.functional.linear(found, layer["weight"], layer["bias"])
-                found = getattr(torch.nn.functional, layer["after"])(found) if layer["after"] else found
-            same = torch.allclose(found, wanted.float(), atol=1e-3, rtol=1e-3)
-        except RuntimeError:
-            same = False
-    if not same:
-        raise ValueError(
-            f"An explorer runs linear layers with SiLU, ReLU, tanh or sigmoid between them, one after the "
-            f"other; {type(module).__name__} does something else."
-        )
+        wanted = module(x) if heads == 1 else torch.cat(tuple(module(x)), 1)
+        if not _same(_run(layers, x.flatten(1).float().cpu()), wanted.flatten(1).float().cpu()):
+            raise ValueError(
+                "An explorer runs linear layers with SiLU, ReLU, tanh or sigmoid between them, one after the "
+                f"other; {type(module).__name__} does something else."
+            )
     return [layer | quantized(layer["weight"]) if precision == "int8" else layer for layer in layers]
+
+
+def _run(layers, values):
+    """What the page will compute, or None if the layers do not fit."""
+    for layer in layers:
+        if values.shape[1] != layer["weight"].shape[1]:
+            return None
+        values = nn.functional.linear(values, layer["weight"], layer["bias"])
+        values = getattr(nn.functional, layer["after"])(values) if layer["after"] else values
+    return values
+
+
+def _same(found, wanted):
+    return found is not None and found.shape == wanted.shape and torch.allclose(found, wanted, 1e-3, 1e-3)
 
 
 def quantized(weight):
@@ -98,7 +108,18 @@ def decoder(model, precision="int8"):
     z = torch.randn(8, model.latent, generator=torch.Generator().manual_seed(0))
     z = z.to(model.device, next(model.parameters()).dtype)
     output = "sigmoid" if torch.equal(model.likelihood.mean(torch.zeros(1)), torch.tensor([0.5])) else ""
-    return {"layers": network(model.decoder, z, precision=precision), "output": output}
+    return {"layers": network(model.decoder, z, 1, precision), "output": output}
+
+
+def encoder(model, images, precision="int8"):
+    """What the page needs to encode an image as a model does, Autoencoder or VAE -> list of layers.
+
+    The output is the code, or mu and log_var one after the other.
+    """
+    x = images[:8].to(model.device, next(model.parameters()).dtype)
+    with torch.no_grad():
+        heads = 2 if isinstance(model.encode(x), tuple) else 1
+    return network(model.encoder, x, heads, precision)
 
 
 def real_images(data, count=IMAGES):

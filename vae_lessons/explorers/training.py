@@ -22,8 +22,8 @@ REHEARSED = 0, 10, 40, 120  # steps that the still shows
 PAUSE = 0.5  # seconds between two pictures, at least
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 SENTENCE = (
-    "Explorer: four moments of a training, from the untrained model on; the plane of codes, coloured by class, "
-    "unfolds over the prior's circles, and draws from the prior turn from grey to digits."
+    "Explorer: four moments of a training, from the untrained model on; the plane of codes, coloured by "
+    "class, unfolds over the prior's circles, and draws from the prior turn from grey to digits."
 )
 
 

@@ -33,8 +33,9 @@ Drag the circle. A small network turns the two numbers under it into an image, i
 {drag}
 ```
 
-That network is the decoder of a *variational autoencoder*, and these lessons say what it is, from the idea to a model
-that you can trust: every claim is measured, every equation is checked by a cell, and every picture like this one can be dragged.
+That network is the decoder of a *variational autoencoder*, and these lessons say what it is, from the idea
+to a model that you can trust. Every claim is measured, every equation is checked by a cell, and every
+picture like this one can be dragged.
 
 ## Watch one learn
 
@@ -44,7 +45,8 @@ that you can trust: every claim is measured, every equation is checked by a cell
 
 ## The lessons
 
-Each is a Jupyter notebook: what you see here was printed by its cells, and in JupyterLab you change and run them.
+Each is a Jupyter notebook: what you see here was printed by its cells, and in JupyterLab you
+change and run them.
 
 ```{{toctree}}
 :maxdepth: 1
@@ -96,7 +98,7 @@ def prepared(notebook):
 
 
 def first_explorer(path):
-    """The first explorer that is stored in a notebook, as a piece of a page. Raises RuntimeError if none is."""
+    """The first explorer that is stored in a notebook, as a piece of a page. RuntimeError if none is."""
     for cell in nbformat.read(path, as_version=4).cells:
         for output in cell.get("outputs", []):
             piece = output.get("data", {}).get("text/html", "")

@@ -1,0 +1,41 @@
+"""A small VAE that learns in the page itself, without Python: what the site's front page shows."""
+
+from vae_lessons import plots
+from vae_lessons.explorers.page import PALETTE, Page, as_bytes, real_images
+from vae_lessons.settings import whole_number
+
+SHOWN = 300  # test images whose codes are drawn
+SIZES = {"hidden": 64, "latent": 2}
+SETTINGS = {"batch": 32, "rate": 3e-3, "seed": 0}
+CAPTION = (
+    "Explorer: images to learn from; a button starts the training of a small VAE in this page, and the plane "
+    "of its codes, its draws and its losses are shown while it learns."
+)
+
+
+def learn(data, steps=3_000):
+    """Watch a small VAE learn in the page, Data -> Page: 784-64-2 and back, ReLU, Adam, no kernel.
+
+    The training images are sent as bytes: a few thousand serve. The loss is nll + KL in nats, as in `fit`,
+    for a Bernoulli likelihood. Raises ValueError if steps is not a whole number, at least 1.
+    """
+    steps = whole_number("steps", steps)
+    shown, y = real_images(data, SHOWN)
+    train = data.train.x.cpu()
+    return Page(
+        "learn",
+        plots.images(train[:40], columns=10, caption=CAPTION),
+        {
+            "images": as_bytes(train),
+            "count": len(train),
+            "shown": as_bytes(shown),
+            "labels": y.tolist(),
+            "colours": PALETTE,
+            "shape": train.shape[1:],
+            "sizes": SIZES | {"pixels": train[0].numel()},
+            "settings": SETTINGS,
+            "steps": steps,
+            "pause": 150,
+            "limit": 4,
+        },
+    )
