@@ -13,8 +13,6 @@ import time
 import urllib.request
 from pathlib import Path
 
-import psutil
-
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -132,12 +130,6 @@ class Lab:
         """Shut down all kernels, so that the next notebook has the machine to itself."""
         for kernel in self.api("/kernels") or []:
             self.api(f"/kernels/{kernel['id']}", "DELETE")
-
-    def kernel_megabytes(self):
-        """Resident memory of the one kernel that runs."""
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        kernels = [child for child in children if "ipykernel" in " ".join(child.cmdline())]
-        return sum(child.memory_info().rss for child in kernels) / 2**20
 
     def _wait(self, ready, seconds, complaint, pause=0.5, page=None):
         end = time.time() + seconds

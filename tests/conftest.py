@@ -22,7 +22,6 @@ def pytest_collection_modifyitems(items):
 def new_page():
     """Chromium without a window -> a function that opens a page. It skips where there is no Chromium."""
     pytest.importorskip("playwright", reason="playwright is not installed, so no browser plays explorers")
-    pytest.importorskip("psutil", reason="psutil is not installed, so no browser plays explorers")
     import browser
 
     if browser.chromium() is None:

@@ -516,6 +516,9 @@ class Stage {
   constructor() {
     this.words = element("p", { class: "vae-words", role: "status" });
     this.element = element("div", { class: "vae-page", "data-lm-suppress-shortcuts": "true" });
+    this.element.addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); // JupyterLab would take the arrow keys
+    });
   }
 
   show(...parts) {
