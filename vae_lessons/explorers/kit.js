@@ -515,7 +515,7 @@ class Handle {
 class Stage {
   constructor() {
     this.words = element("p", { class: "vae-words", role: "status" });
-    this.element = element("div", { class: "vae-page", "data-lm-suppress-shortcuts": "true" });
+    this.element = element("div", { class: "vae-page" });
     this.element.addEventListener("keydown", (event) => {
       if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); // JupyterLab would take the arrow keys
     });
