@@ -1,4 +1,4 @@
-"""Draws that move with mu and sigma while their noise stays, and what each says of the gradient (lesson 05)."""
+"""Draws that move with mu and sigma while their noise stays, and the gradient of each (lesson 05)."""
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ def reparameterization():
     """
     eps = torch.special.ndtri(torch.linspace(0.06, 0.94, DRAWS, dtype=torch.float64))
     caption = (
-        "Explorer: nine draws z = mu + sigma eps, joined to their eps, with the bell curves of both; the loss "
+        "Explorer: nine draws z = mu + sigma eps, joined to their eps, with both bell curves; the loss "
         "(z - 2)^2 with its slope at each draw; and what each draw adds to the gradient for mu and for sigma."
     )
     return Page("reparameterization", _still(eps, caption), {"eps": eps, "start": START, "colours": PALETTE})
