@@ -154,26 +154,27 @@ const STYLE = `
 
 // ---- Controls, HTML's own. Each has `element` and `value`, and calls `changed` when the reader moves it.
 function slider(label, { low, high, step, value, changed, digits = 2, percent = false }) {
-  const input = element("input", { type: "range", min: low, max: high, step });
-  input.value = value;
+  const input = element("input", { type: "range", min: low, max: high, step, "aria-label": label });
   const shown = element("output");
+  let exact; // a handle may put it between two steps
   const show = () => {
-    shown.textContent = percent ? `${Math.round(100 * input.value)} %` : said(Number(input.value), digits);
+    shown.textContent = percent ? `${Math.round(100 * exact)} %` : said(exact, digits);
     input.setAttribute("aria-valuetext", shown.textContent);
   };
-  show();
-  input.addEventListener("input", () => { show(); changed(); });
+  const set = (v) => { input.value = exact = Math.min(high, Math.max(low, v)); show(); };
+  set(value);
+  input.addEventListener("input", () => { set(Number(input.value)); changed(); });
   return {
     element: element("label", { class: "vae-control" }, label, input, shown),
     input,
-    get value() { return Number(input.value); },
-    set value(v) { input.value = v; show(); },
+    get value() { return exact; },
+    set value(v) { set(v); },
   };
 }
 
 // A slider over a list of values.
 function stepper(label, { values, value, changed, names = values.map(String) }) {
-  const input = element("input", { type: "range", min: 0, max: values.length - 1, step: 1 });
+  const input = element("input", { type: "range", min: 0, max: values.length - 1, step: 1, "aria-label": label });
   input.value = Math.max(0, values.indexOf(value));
   const shown = element("output");
   const show = () => {
@@ -359,6 +360,13 @@ class Plot {
   // Words at a place in units of the data.
   text(words, x, y, style) {
     this.write(words, this.X(x), this.Y(y), style);
+  }
+
+  // Lines of words, [words, style], in an upper corner.
+  corner(lines, right = false) {
+    const [left, top, width] = this.pane, place = right ? [left + width, "right"] : [left + 10, "left"];
+    lines.forEach(([words, style], i) =>
+      this.write(words, place[0], top + 10 + 18 * i, { size: 13, align: place[1], halo: true, ...style }));
   }
 
   line(xs, ys, { colour = INK, width = 2, dash = [], alpha = 1, closed = false } = {}) {
