@@ -149,12 +149,13 @@ const STYLE = `
 .vae-page fieldset { border: 0; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 12px; min-width: 0; }
 .vae-page legend { float: left; padding: 0; margin-right: 12px; }
 .vae-page button { font: inherit; padding: 3px 12px; cursor: pointer; }
+.vae-page button[aria-pressed=true] { background: #332288; color: #fff; }
 .vae-page p.vae-words { margin: 4px 0 0; min-height: 1.4em; font-size: 14px; }
 `;
 
 // ---- Controls, HTML's own. Each has `element` and `value`, and calls `changed` when the reader moves it.
 function slider(label, { low, high, step, value, changed, digits = 2, percent = false }) {
-  const input = element("input", { type: "range", min: low, max: high, step });
+  const input = element("input", { type: "range", min: low, max: high, step, "aria-label": label });
   input.value = value;
   const shown = element("output");
   const show = () => {
@@ -173,7 +174,7 @@ function slider(label, { low, high, step, value, changed, digits = 2, percent = 
 
 // A slider over a list of values.
 function stepper(label, { values, value, changed, names = values.map(String) }) {
-  const input = element("input", { type: "range", min: 0, max: values.length - 1, step: 1 });
+  const input = element("input", { type: "range", min: 0, max: values.length - 1, step: 1, "aria-label": label });
   input.value = Math.max(0, values.indexOf(value));
   const shown = element("output");
   const show = () => {
