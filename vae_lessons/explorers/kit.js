@@ -149,6 +149,7 @@ const STYLE = `
 .vae-page fieldset { border: 0; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 12px; min-width: 0; }
 .vae-page legend { float: left; padding: 0; margin-right: 12px; }
 .vae-page button { font: inherit; padding: 3px 12px; cursor: pointer; }
+.vae-page button[aria-pressed=true] { background: #332288; color: #fff; }
 .vae-page p.vae-words { margin: 4px 0 0; min-height: 1.4em; font-size: 14px; }
 `;
 
