@@ -1,9 +1,9 @@
-"""The instructor's commands: python -m vae_lessons grade | store | claims, each with --help."""
+"""The instructor's commands: python -m vae_lessons grade | store | claims | site, each with --help."""
 
 import argparse
 import sys
 
-from vae_lessons.instructor import claims, grade, store
+from vae_lessons.instructor import claims, grade, site, store
 
 
 def main(words=None):
@@ -13,7 +13,7 @@ def main(words=None):
     """
     parser = argparse.ArgumentParser(prog="python -m vae_lessons", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (grade, store, claims):
+    for command in (grade, store, claims, site):
         about = command.__doc__
         name = command.__name__.split(".")[-1]
         one = commands.add_parser(

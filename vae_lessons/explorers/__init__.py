@@ -1,13 +1,16 @@
-"""Pictures to drag: what the lessons show, under sliders and handles (ipywidgets), each with a still."""
+"""Pictures to drag: a few lines of Python send what each needs, and a script draws it in the page."""
 
-from vae_lessons.explorers.bounds import bound
-from vae_lessons.explorers.clouds import gaussian, kl
+from vae_lessons.explorers.beta import beta
+from vae_lessons.explorers.bound import bound
+from vae_lessons.explorers.components import components
+from vae_lessons.explorers.estimators import estimators
+from vae_lessons.explorers.gaussian import gaussian
 from vae_lessons.explorers.handwriting import handwriting
-from vae_lessons.explorers.holes import hole_finder
+from vae_lessons.explorers.hole_finder import hole_finder
+from vae_lessons.explorers.kl import kl
 from vae_lessons.explorers.latent import latent
 from vae_lessons.explorers.learn import learn
-from vae_lessons.explorers.noise import estimators, reparameterization
-from vae_lessons.explorers.pictures import beta, components
+from vae_lessons.explorers.reparameterization import reparameterization
 from vae_lessons.explorers.training import training
 
 __all__ = [

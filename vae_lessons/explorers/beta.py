@@ -3,7 +3,7 @@
 import torch
 
 from vae_lessons import plots
-from vae_lessons.explorers.page import PALETTE, Page, check_plane, decoder, real_images
+from vae_lessons.explorers.page import Page, check_plane, decoder, real_images
 
 CODES, DRAWS = 400, 30
 
@@ -40,7 +40,6 @@ def beta(models, points, data, limit=9.0, start=1):
             "sweep": sweep,
             "start": start,
             "labels": y.tolist(),
-            "colours": PALETTE,
             "shape": images.shape[1:],
             "draws": z,
             "limit": limit,

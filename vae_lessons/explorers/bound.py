@@ -5,7 +5,8 @@ import math
 import torch
 
 from vae_lessons import plots
-from vae_lessons.explorers.page import PALETTE, Page
+from vae_lessons.explorers.page import Page
+from vae_lessons.plots import COLOURS
 
 START = {"mu": -0.6, "sigma": 0.6}
 EDGE, STEP = 13.0, 0.01  # a grid of z that holds q for every mu and sigma, and is finer than the narrowest q
@@ -32,7 +33,7 @@ def bound(curve, x):
     lowest = min(-20.0, 10 * math.floor(evidence / 10) - 10.0)  # nats, where the bar begins
     data = {"edge": EDGE, "log_joint": log_joint, "evidence": evidence, "lowest": lowest}
     still = _still(z, (log_joint - evidence).exp(), evidence, elbo, lowest, caption)
-    return Page("bound", still, data | {"start": START, "colours": PALETTE})
+    return Page("bound", still, data | {"start": START})
 
 
 def _still(z, posterior, evidence, elbo, lowest, caption):
@@ -40,13 +41,13 @@ def _still(z, posterior, evidence, elbo, lowest, caption):
     mu, sigma = START.values()
     top.plot(z, posterior, color=plots.INK, label="p(z|x), exact")
     q = torch.exp(-(((z - mu) / sigma) ** 2) / 2) / (sigma * math.sqrt(2 * math.pi))
-    top.plot(z, q, color=PALETTE[0], label=r"$q = N(\mu, \sigma^2)$")
+    top.plot(z, q, color=COLOURS[0], label=r"$q = N(\mu, \sigma^2)$")
     high = max(2.0, 1.2 * posterior.max().item())
     top.set(xlim=(-3.5, 3.5), ylim=(0, high), xlabel="z", ylabel="density")
     top.legend(frameon=False, loc="upper left")
     edge = max(elbo, lowest)
-    bar.barh(0, edge - lowest, left=lowest, color=PALETTE[0], alpha=0.5)
-    bar.barh(0, evidence - edge, left=edge, color=PALETTE[6], alpha=0.8)
+    bar.barh(0, edge - lowest, left=lowest, color=COLOURS[0], alpha=0.5)
+    bar.barh(0, evidence - edge, left=edge, color=COLOURS[6], alpha=0.8)
     words = f"log p(x) = ELBO + gap:   {evidence:.3f} = {elbo:.3f} + {evidence - elbo:.3f}"
     bar.text(lowest, 0.6, words.replace("-", "\N{MINUS SIGN}"), fontsize=11)
     bar.set(xlim=(lowest, max(0.0, evidence + 1)), ylim=(-0.5, 1.0), yticks=[], xlabel="nats")

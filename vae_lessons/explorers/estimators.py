@@ -4,10 +4,11 @@ import torch
 
 from vae_lessons import plots
 from vae_lessons.estimators import reparameterized_gradient, score_function_gradient
-from vae_lessons.explorers.page import PALETTE, Page
+from vae_lessons.explorers.page import Page
+from vae_lessons.plots import COLOURS
 
 REPEATS = 80
-ESTIMATORS = {"score function": PALETTE[6], "with baseline": PALETTE[4], "reparameterized": PALETTE[0]}
+ESTIMATORS = {"score function": COLOURS[6], "with baseline": COLOURS[4], "reparameterized": COLOURS[0]}
 SAMPLES, LATENT = [2**i for i in range(11)], [2**i for i in range(6)]
 START = {"samples": 4, "latent": 16}
 
@@ -23,7 +24,7 @@ def estimators():
         "by reparameterization, and their variances, which differ by orders of magnitude."
     )
     data = {"repeats": REPEATS, "samples": SAMPLES, "latent": LATENT, "start": START}
-    return Page("estimators", _still(caption), data | {"estimators": ESTIMATORS, "colours": PALETTE})
+    return Page("estimators", _still(caption), data | {"estimators": ESTIMATORS})
 
 
 def _still(caption):

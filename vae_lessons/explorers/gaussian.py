@@ -3,8 +3,9 @@
 import torch
 
 from vae_lessons import plots
-from vae_lessons.explorers.page import PALETTE, Page
+from vae_lessons.explorers.page import Page
 from vae_lessons.gaussian import sample_cloud
+from vae_lessons.plots import COLOURS
 
 DRAWS = 400
 START = {"kind": "full", "sigma_1": 2.0, "sigma_2": 1.0, "correlation": 0.6}
@@ -20,7 +21,7 @@ def gaussian():
         "Explorer: a Gaussian cloud in the plane with its ellipses at 1, 2 and 3 standard deviations, its "
         "covariance matrix, and how many numbers an isotropic, a diagonal and a full covariance take."
     )
-    data = {"eps": eps.float(), "start": START, "colours": PALETTE}
+    data = {"eps": eps.float(), "start": START}
     return Page("gaussian", _still(caption), data)
 
 
@@ -32,7 +33,7 @@ def _still(caption):
     turn = torch.linspace(0, 2 * torch.pi, 100, dtype=torch.float64)
     circle = torch.stack([turn.cos(), turn.sin()], 1) @ torch.linalg.cholesky(covariance).T
     figure, ax = plots.axes()
-    ax.plot(*z.T, ".", color=PALETTE[0], ms=3, alpha=0.6)
+    ax.plot(*z.T, ".", color=COLOURS[0], ms=3, alpha=0.6)
     for radius in (1, 2, 3):
         ax.plot(*(radius * circle).T, color=plots.INK, lw=1)
     ax.set(xlim=(-6, 6), ylim=(-6, 6), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")

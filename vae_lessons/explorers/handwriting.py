@@ -5,7 +5,6 @@ import torch
 from vae_lessons import plots
 from vae_lessons.explorers.latent import box
 from vae_lessons.explorers.page import (
-    PALETTE,
     Page,
     as_bytes,
     check_plane,
@@ -53,7 +52,6 @@ def handwriting(models, data, limit=None, first=0):
             "images": as_bytes(images),
             "shape": images.shape[1:],
             "labels": y.tolist(),
-            "colours": PALETTE,
             "first": first,
             "copies": COPIES,
         },

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgba
 
 from vae_lessons import measures, plots
 from vae_lessons.explorers.latent import box
-from vae_lessons.explorers.page import PALETTE, Page, as_bytes, check_plane, decoder, real_images
+from vae_lessons.explorers.page import Page, as_bytes, check_plane, decoder, real_images
 
 GRID = 100  # places in a row of the map; a step of the handle by an arrow key is two of them
 SHADES = 15  # of grey, in which the model's own pictures are sent: half the bytes, and it can hardly be seen
@@ -38,7 +38,6 @@ def hole_finder(model, data, ruler=None):
             "decoder": decoder(model),
             "codes": codes,
             "labels": y.tolist(),
-            "colours": PALETTE,
             "box": plane,
             "shape": shape,
             "grid": GRID,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from vae_lessons import plots
-from vae_lessons.explorers.page import PALETTE, Page, as_bytes, check_plane, decoder, named, real_images
+from vae_lessons.explorers.page import Page, as_bytes, check_plane, decoder, named, real_images
 from vae_lessons.measures.pictures import nearest
 
 
@@ -38,7 +38,6 @@ def latent(models, data, walk=None, limit=None):
             "images": as_bytes(images),
             "shape": images.shape[1:],
             "labels": y.tolist(),
-            "colours": PALETTE,
             "walk": [start, end],
         },
     )

@@ -1,7 +1,7 @@
 """A small VAE that learns in the page itself, without Python: what the site's front page shows."""
 
 from vae_lessons import plots
-from vae_lessons.explorers.page import PALETTE, Page, as_bytes, real_images
+from vae_lessons.explorers.page import Page, as_bytes, real_images
 from vae_lessons.settings import whole_number
 
 SHOWN = 300  # test images whose codes are drawn
@@ -30,7 +30,6 @@ def learn(data, steps=3_000):
             "count": len(train),
             "shown": as_bytes(shown),
             "labels": y.tolist(),
-            "colours": PALETTE,
             "shape": train.shape[1:],
             "sizes": SIZES | {"pixels": train[0].numel()},
             "settings": SETTINGS,

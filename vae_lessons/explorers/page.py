@@ -29,7 +29,9 @@ class Page:
 
     def html(self):
         """The explorer as a piece of a page, -> str."""
-        data = json.dumps(self.data, default=packed, separators=(",", ":")).replace("<", "\\u003c")
+        data = json.dumps(self.data | {"colours": COLOURS}, default=packed, separators=(",", ":")).replace(
+            "<", "\\u003c"
+        )
         script = "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("kit", self.name))
         key = hashlib.sha256((script + data).encode()).hexdigest()[:12]
         still = self.still._repr_mimebundle_()["text/html"]
@@ -144,6 +146,3 @@ def named(models):
     """A model, a list of models, or a dictionary -> [(name, model)]."""
     several = models if isinstance(models, list | tuple) else [models]
     return list(models.items()) if isinstance(models, dict) else [(type(m).__name__, m) for m in several]
-
-
-PALETTE = list(COLOURS)

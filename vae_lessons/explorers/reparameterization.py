@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from vae_lessons import plots
-from vae_lessons.explorers.page import PALETTE, Page
+from vae_lessons.explorers.page import Page
+from vae_lessons.plots import COLOURS
 
 DRAWS = 9
 START = {"mu": -0.5, "sigma": 1.2}
@@ -20,14 +21,14 @@ def reparameterization():
         "Explorer: nine draws z = mu + sigma eps, joined to their eps, with both bell curves; the loss "
         "(z - 2)^2 with its slope at each draw; and what each draw adds to the gradient for mu and for sigma."
     )
-    return Page("reparameterization", _still(eps, caption), {"eps": eps, "start": START, "colours": PALETTE})
+    return Page("reparameterization", _still(eps, caption), {"eps": eps, "start": START})
 
 
 def _still(eps, caption):
     mu, sigma = START.values()
     z, at = mu + sigma * eps, np.linspace(-6.5, 6.5, 301)
     figure, (left, right) = plots.axes(1, 2, size=(4.2, 3.4))
-    for level, mean, width, colour, side in ((1, 0, 1, plots.INK, 1), (0, mu, sigma, PALETTE[0], -1)):
+    for level, mean, width, colour, side in ((1, 0, 1, plots.INK, 1), (0, mu, sigma, COLOURS[0], -1)):
         bell = np.exp(-(((at - mean) / width) ** 2) / 2) / (width * np.sqrt(2 * np.pi))
         left.plot(at, level + side * bell, color=colour, lw=1)
         left.plot(mean + width * eps, level + 0 * eps, "o", color=colour, ms=5)
@@ -35,9 +36,9 @@ def _still(eps, caption):
     left.set(xlim=(-6.5, 6.5), xlabel="z", title="every draw moves")
     left.set_yticks([0, 1], ["$z$", r"$\varepsilon$"])
     right.plot(at, (at - 2) ** 2, color=plots.INK, lw=1)
-    right.plot(z, (z - 2) ** 2, "o", color=PALETTE[0], ms=6)
+    right.plot(z, (z - 2) ** 2, "o", color=COLOURS[0], ms=6)
     for x in z.tolist():
         run = 0.7 / np.hypot(1, (x - 2) / 2) * np.array([-1, 1])
-        right.plot(x + run, (x - 2) ** 2 + 2 * (x - 2) * run, color=PALETTE[6], lw=2)
+        right.plot(x + run, (x - 2) ** 2 + 2 * (x - 2) * run, color=COLOURS[6], lw=2)
     right.set(xlim=(-6.5, 6.5), ylim=(-2, 34), xlabel="z", title=r"$f(z) = (z - 2)^2$ and its slopes")
     return plots.Picture(figure, caption)
