@@ -29,9 +29,8 @@ class Page:
 
     def html(self):
         """The explorer as a piece of a page, -> str."""
-        data = json.dumps(self.data | {"colours": COLOURS}, default=packed, separators=(",", ":")).replace(
-            "<", "\\u003c"
-        )
+        sent = self.data | {"colours": COLOURS}
+        data = json.dumps(sent, default=packed, separators=(",", ":")).replace("<", "\\u003c")
         script = "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("kit", self.name))
         key = hashlib.sha256((script + data).encode()).hexdigest()[:12]
         still = self.still._repr_mimebundle_()["text/html"]
