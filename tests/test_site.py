@@ -10,7 +10,7 @@ import pytest
 
 from vae_lessons.__main__ import main
 from vae_lessons.instructor.lessons import NOTEBOOKS
-from vae_lessons.instructor.site import first_explorer, site
+from vae_lessons.instructor.site import explorer, site
 
 needs_sphinx = pytest.mark.skipif(
     find_spec("myst_nb") is None,
@@ -82,8 +82,8 @@ def test_equations_are_drawn_and_predictions_are_collapsed(new_page, served):
 def test_a_lesson_without_an_explorer_cannot_open_the_front_page(tmp_path):
     path = tmp_path / "00_empty.ipynb"
     nbformat.write(nbformat.v4.new_notebook(), path)
-    with pytest.raises(RuntimeError, match="holds no explorer: store it first"):
-        first_explorer(path)
+    with pytest.raises(RuntimeError, match="No lesson holds the explorer latent: store them first"):
+        explorer([path], "latent")
 
 
 def test_the_command_says_where_the_site_is(tmp_path, capsys, monkeypatch):

@@ -13,15 +13,15 @@ CAPTION = (
 )
 
 
-def learn(data, steps=3_000):
+def learn(data, steps=3_000, count=1_500):
     """Watch a small VAE learn in the page, Data -> Page: 784-64-2 and back, ReLU, Adam, no kernel.
 
-    The training images are sent as bytes: a few thousand serve. The loss is nll + KL in nats, as in `fit`,
-    for a Bernoulli likelihood. Raises ValueError if steps is not a whole number, at least 1.
+    It learns from the first `count` training images, sent as bytes. The loss is nll + KL in nats, as in
+    `fit`, for a Bernoulli likelihood. Raises ValueError if steps or count is no whole number, at least 1.
     """
-    steps = whole_number("steps", steps)
+    steps, count = whole_number("steps", steps), whole_number("count", count)
     shown, y = real_images(data, SHOWN)
-    train = data.train.x.cpu()
+    train = data.train.batch(slice(count)).x.float().cpu()
     return Page(
         "learn",
         plots.images(train[:40], columns=10, caption=CAPTION),

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from vae_lessons import explorers
-from vae_lessons.data import load
-from vae_lessons.instructor.lessons import NOTEBOOKS
+from vae_lessons.instructor.lessons import NOTEBOOKS, lessons
 
 TITLE = "The variational autoencoder"
 SETTINGS = {
@@ -59,14 +57,15 @@ change and run them.
 def site(out, notebooks=NOTEBOOKS):
     """Render all lessons of a folder and a front page into another folder, which Sphinx keeps up to date.
 
-    Raises RuntimeError if Sphinx or one of its extensions is missing, or the pages cannot be built.
+    Its explorers are those that the lessons have stored. Raises RuntimeError if one of them, Sphinx or an
+    extension of it is missing, or the pages cannot be built.
     """
     try:
         from sphinx.application import Sphinx
         from sphinx.errors import SphinxError
     except ImportError:
         raise RuntimeError("The site is built by Sphinx: pip install 'vae_lessons[site]'.") from None
-    paths = sorted(Path(notebooks).glob("[0-9]*.ipynb"))
+    paths = lessons(Path(notebooks))
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source"
         source.mkdir()
@@ -74,8 +73,8 @@ def site(out, notebooks=NOTEBOOKS):
             nbformat.write(prepared(nbformat.read(path, as_version=4)), source / path.name)
         front = FRONT.format(
             title=TITLE,
-            drag=first_explorer(paths[0]),
-            learn=explorers.learn(load("digits", train=2_000, test=500)).html(),
+            drag=explorer(paths, "latent"),
+            learn=explorer(paths, "learn"),
             lessons="\n".join(path.stem for path in paths),
         )
         (source / "index.md").write_text(front, encoding="utf-8")
@@ -97,14 +96,18 @@ def prepared(notebook):
     return notebook
 
 
-def first_explorer(path):
-    """The first explorer that is stored in a notebook, as a piece of a page. RuntimeError if none is."""
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            piece = output.get("data", {}).get("text/html", "")
-            if 'class="vae-explorer' in piece:
-                return piece
-    raise RuntimeError(f"{path} holds no explorer: store it first, python -m vae_lessons store {path}.")
+def explorer(paths, name):
+    """The first explorer of a name that is stored in some notebooks, as a piece of a page.
+
+    Raises RuntimeError if there is none.
+    """
+    for path in paths:
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                piece = output.get("data", {}).get("text/html", "")
+                if f'class="vae-explorer vae-explorer-{name}"' in piece:
+                    return piece
+    raise RuntimeError(f"No lesson holds the explorer {name}: store them first, python -m vae_lessons store.")
 
 
 def arguments(parser):
