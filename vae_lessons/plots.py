@@ -784,9 +784,9 @@ def map_of_plane(pictures, z1, z2, codes, y, caption=""):
     ax.imshow(sheet, cmap="gray_r", vmin=0, vmax=1.25, extent=(*edges[0], *edges[1]), aspect="auto")
     z, y = array(codes), classes(y, len(codes))
     for c in np.unique(y):
-        ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=3)
+        ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=2)
     label_classes(ax, z, y)
-    ax.set(xlabel="$z_1$", ylabel="$z_2$")
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", xlim=edges[0], ylim=edges[1])  # the map may be of a part
     return Picture(figure, caption)
 
 
@@ -802,6 +802,7 @@ def mixture(codes, y, mean, factor, caption=""):
     turn = np.linspace(0, 2 * np.pi, 100)
     for m, a in zip(array(mean), array(factor), strict=True):
         ax.plot(*(m + 2 * np.stack([np.cos(turn), np.sin(turn)], 1) @ a.T).T, color=INK, lw=1.2)
+    label_classes(ax, z, y)
     ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
     return Picture(figure, caption)
 
@@ -809,20 +810,23 @@ def mixture(codes, y, mean, factor, caption=""):
 def walk_of_pictures(groups, caption=""):
     """The pictures along walks, {name: (T, 1, H, W)}, over how far each step moves them, -> Picture.
 
-    The distance between neighbours is drawn in units of the median of its walk. Thirteen pictures are shown.
+    The distance between neighbours is drawn in units of the median of its walk. Thirteen pictures are shown,
+    each above its place on the walk.
     """
     figure, made = axes(
-        2, len(groups), size=(4.4, 1.4), squeeze=False, sharey="row", gridspec_kw={"height_ratios": (1, 3)}
+        2, len(groups), size=(5.6, 1.5), squeeze=False, sharey="row", gridspec_kw={"height_ratios": (1, 3)}
     )
     for (name, pictures), strip, pace in zip(groups.items(), *made, strict=True):
-        x = drawable(pictures)
-        shown = x[np.linspace(0, len(x) - 1, 13).round().astype(int)]
+        x, last = drawable(pictures), len(pictures) - 1
+        shown = x[np.linspace(0, last, 13).round().astype(int)]
         tiles(strip, shown, 13)
         strip.set_title(name)
         moved = np.sqrt(np.square(np.diff(x.reshape(len(x), -1), axis=0)).sum(1))
         pace.plot(np.arange(1, len(x)), moved / np.median(moved), color=INK)
-        pace.axhline(1, color=FAINT, lw=0.8, ls="--")
-        pace.set(xlabel="step", ylim=(0, None))
+        pace.axhline(1, color=FAINT, lw=0.8, ls="--", label="the median step")
+        pace.set(xlabel="step", xlim=(-last / 24, last * 25 / 24), ylim=(0, None))
+        pace.set_xticks(np.linspace(0, last, 7).round())
+    pace.legend(frameon=False)
     made[1, 0].set_ylabel("change of picture,\nin medians")
     return Picture(figure, caption)
 
