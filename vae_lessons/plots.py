@@ -389,17 +389,27 @@ def triangles(panels, corners, caption=""):
 
 
 def functions(
-    panels, xlabel, ylabel, shaded=(), widths=(1.8,), sharey=True, size=(4.2, 2.8), limits=None, caption=""
+    panels,
+    xlabel,
+    ylabel,
+    shaded=(),
+    widths=(1.8,),
+    styles=("--", "-", "-"),
+    sharey=True,
+    size=(4.2, 2.8),
+    limits=None,
+    caption="",
 ):
     """Curves of functions, {title: {name: (x (N,), y (N,))}}, one plot for each title, -> Picture.
 
-    The area between a curve named in `shaded` and the axis is filled. `widths` are those of the lines, thick
-    ones first where they lie on each other; `limits` are the ends of the axes, {"xlim": (low, high)}.
+    The area between a curve named in `shaded` and the axis is filled. `widths` and `styles` are those of the
+    lines, thick ones first where they lie on each other; `limits` are the ends of the axes,
+    {"xlim": (low, high)}.
     """
     figure, made = axes(1, len(panels), size=size, sharey=sharey, squeeze=False)
     for ax, (title, curves) in zip(made.flat, panels.items(), strict=True):
         for i, (name, (x, y)) in enumerate(curves.items()):
-            colour, style = (INK, COLOURS[6], COLOURS[0])[i % 3], ("--", "-", "-")[i % 3]
+            colour, style = (INK, COLOURS[6], COLOURS[0])[i % 3], styles[i % len(styles)]
             if name in shaded:
                 ax.fill_between(array(x), array(y), color=colour, alpha=0.3, lw=0, label=name)
                 ax.axhline(0, color=INK, lw=0.6)
@@ -510,18 +520,22 @@ def log_of_mean(w, caption=""):
 def gap_maps(mu, sigma, panels, caption=""):
     """Gaps of q = N(mu, sigma^2), {title: (gap (M, S), [path (K, 2), ...])}, as maps with climbs, -> Picture.
 
-    mu (M,) and sigma (S,) are the axes. Contours are at 1, 3 and 10 nats; a climb begins at its dot.
+    mu (M,) and sigma (S,) are the axes. Contours are at 1, 3 and 10 nats; a climb begins at its dot and ends
+    at its cross.
     """
     figure, made = axes(1, len(panels), size=(4.2, 3.2), squeeze=False)
     for ax, (title, (gap, paths)) in zip(made.flat, panels.items(), strict=True):
         grid = array(mu), array(sigma), array(gap).T
         shade = ax.pcolormesh(*grid, cmap="Greys", vmin=0, vmax=20, rasterized=True)
-        ax.clabel(ax.contour(*grid, [1, 3, 10], colors=INK, linewidths=0.6), fmt="%d", fontsize=8)
+        lines = ax.contour(*grid, [1, 3, 10], colors=INK, linewidths=0.6)
+        for words in ax.clabel(lines, fmt="%d", fontsize=8):
+            words.set(zorder=4, path_effects=HALO)
         for path, colour in zip(paths, (COLOURS[0], COLOURS[6]), strict=False):
             ax.plot(*array(path).T, color=colour, lw=1.6)
             ax.plot(*array(path)[0], "o", color=colour, ms=5)
+            ax.plot(*array(path)[-1], "X", color=colour, mec="white", ms=9, zorder=3)
         ax.set(title=title, xlabel=r"$\mu$", ylabel=r"$\sigma$", xlim=grid[0][[0, -1]], ylim=grid[1][[0, -1]])
-    figure.colorbar(shade, ax=made, label="gap in nats")
+    figure.colorbar(shade, ax=made, label="gap in nats", extend="max")
     return Picture(figure, caption)
 
 
@@ -593,24 +607,6 @@ def drawn_functions(at, drawn, x, y, ylim=None, caption=""):
     ax.plot(at, drawn[:12].T, color=COLOURS[0], lw=0.5, alpha=0.5)
     ax.plot(array(x), array(y), ".", color=INK)
     ax.set(xlabel="x", ylabel="y", ylim=ylim)
-    return Picture(figure, caption)
-
-
-def functions_of_z(x, panels, xlabel="z", ylabel="density", size=(2.6, 2.5), fill=(), xlim=None, caption=""):
-    """Functions of one number, {title: {name: (N,)}}, one plot for each title, over x (N,), -> Picture.
-
-    One that is alone has no legend; the area under those of the titles in `fill` is coloured.
-    """
-    figure, made = axes(1, len(panels), size=size, squeeze=False)
-    for ax, (title, lines) in zip(made.flat, panels.items(), strict=True):
-        for (name, y), colour in zip(lines.items(), (INK, COLOURS[6], COLOURS[4], COLOURS[0]), strict=False):
-            ax.plot(array(x), array(y), color=colour, label=name)
-            if title in fill:
-                ax.fill_between(array(x), array(y), color=COLOURS[3], alpha=0.6, lw=0)
-        ax.set(title=title, xlabel=xlabel, xlim=xlim)
-        if len(lines) > 1:
-            ax.legend(frameon=False, fontsize=9)
-    made.flat[0].set_ylabel(ylabel)
     return Picture(figure, caption)
 
 
