@@ -6,6 +6,8 @@ import io
 
 import numpy as np
 import torch
+from matplotlib import colormaps
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Ellipse, Polygon, Rectangle
 from matplotlib.patheffects import withStroke
@@ -567,15 +569,17 @@ def posterior_map(at, z, density, bands, xlabel, caption=""):
     """
     figure, ax = axes(size=(6.8, 3.5))
     at = array(at)
-    shown = ax.pcolormesh(at, array(z), array(density).T, cmap="Greys", rasterized=True)
+    greys = ListedColormap(colormaps["Greys"](np.linspace(0, 0.6, 256)))  # no black: bands lie over it
+    shown = ax.pcolormesh(at, array(z), array(density).T, cmap=greys, rasterized=True)
     figure.colorbar(shown, ax=ax, label="p(z|x)")
     for (name, q), colour in zip(bands.items(), (COLOURS[0], COLOURS[6]), strict=False):
         mu, sigma = (np.broadcast_to(array(part), at.shape) for part in q)
         ax.plot(at, mu, color=colour, label=name)
         ax.fill_between(at, mu - sigma, mu + sigma, color=colour, alpha=0.3, lw=0)
+        ax.plot(at, np.stack([mu - sigma, mu + sigma], 1), color=colour, lw=0.6)
     ax.set(xlabel=xlabel, ylabel="z", xticks=np.linspace(at[0], at[-1], 5))
     if bands:
-        ax.legend(frameon=False, loc="upper left", fontsize=9)
+        figure.legend(frameon=False, ncols=2, loc="outside lower center", fontsize=9)
     return Picture(figure, caption)
 
 
@@ -598,15 +602,21 @@ def covariance_pairs(target, others, caption=""):
     return Picture(figure, caption)
 
 
-def drawn_functions(at, drawn, x, y, ylim=None, caption=""):
-    """Functions drawn at random, (K, N) over at (N,): twelve, mean +- 2 sd, and the data, -> Picture."""
+def drawn_functions(at, drawn, x, y, caption=""):
+    """Functions drawn at random, (K, N) over at (N,): twelve, mean +- 2 sd, data; their sd, -> Picture."""
     at, drawn = array(at), array(drawn)
-    middle, band = drawn.mean(0), drawn.std(0)
-    figure, ax = axes(size=(6.2, 3.4))
-    ax.fill_between(at, middle - 2 * band, middle + 2 * band, color=COLOURS[3], alpha=0.5, lw=0)
-    ax.plot(at, drawn[:12].T, color=COLOURS[0], lw=0.5, alpha=0.5)
-    ax.plot(array(x), array(y), ".", color=INK)
-    ax.set(xlabel="x", ylabel="y", ylim=ylim)
+    middle, sd = drawn.mean(0), drawn.std(0)
+    figure, (ax, below) = axes(2, 1, size=(6.2, 2.6), sharex=True, height_ratios=(5, 3))
+    band = {"color": COLOURS[3], "alpha": 0.5, "lw": 0, "label": "mean $\\pm$ 2 standard deviations"}
+    ax.fill_between(at, middle - 2 * sd, middle + 2 * sd, **band)
+    lines = ax.plot(at, drawn[:12].T, color=COLOURS[0], lw=0.5, alpha=0.5)
+    lines[0].set_label("functions drawn")
+    ax.plot(array(x), array(y), ".", color=INK, label="data")
+    ax.set(ylabel="y")
+    below.plot(at, sd, color=INK)
+    below.plot(array(x), np.zeros(len(x)), "|", color=INK)
+    below.set(xlabel="x", ylabel="standard deviation", ylim=(0, None))
+    figure.legend(frameon=False, ncols=3, loc="outside upper center", fontsize=9)
     return Picture(figure, caption)
 
 
