@@ -35,6 +35,7 @@ MADE = {
         "y",
         shaded=("q",),
         widths=(3, 1),
+        styles=(":", "-"),
         limits={"xlim": (-2, 2)},
         caption="Two plots, one shaded.",
     ),
@@ -76,9 +77,6 @@ MADE = {
     "strips": lambda: plots.strips({"a": Z[:, 0], "b": Z[:, 1]}, ["k", "r"], 0, "x", caption="Two strips."),
     "triangles": lambda: plots.triangles({"a": Z[:, [0, 1, 0]].softmax(1)}, "ABC", caption="A triangle."),
     "hidden_and_seen": lambda: plots.hidden_and_seen(Z, Z[:, 0], {"A": (0, 1)}, caption="A cloud, twice."),
-    "functions_of_z": lambda: plots.functions_of_z(
-        STEPS, {"a": {"f": STEPS**2}, "b": {"f": STEPS, "g": -STEPS}}, fill=["a"], caption="Three functions."
-    ),
     "log_of_mean": lambda: plots.log_of_mean([0.1, 0.5, 1.0], caption="The curve log w with three dots."),
     "gap_maps": lambda: plots.gap_maps(
         STEPS, STEPS + 3, {"a": (2 * X[0, 0, :6, :6].cumsum(1), [Z[:5]])}, caption="A map with a climb."

@@ -6,6 +6,8 @@ import io
 
 import numpy as np
 import torch
+from matplotlib import colormaps
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Ellipse, Polygon, Rectangle
 from matplotlib.patheffects import withStroke
@@ -395,17 +397,27 @@ def triangles(panels, corners, caption=""):
 
 
 def functions(
-    panels, xlabel, ylabel, shaded=(), widths=(1.8,), sharey=True, size=(4.2, 2.8), limits=None, caption=""
+    panels,
+    xlabel,
+    ylabel,
+    shaded=(),
+    widths=(1.8,),
+    styles=("--", "-", "-"),
+    sharey=True,
+    size=(4.2, 2.8),
+    limits=None,
+    caption="",
 ):
     """Curves of functions, {title: {name: (x (N,), y (N,))}}, one plot for each title, -> Picture.
 
-    The area between a curve named in `shaded` and the axis is filled. `widths` are those of the lines, thick
-    ones first where they lie on each other; `limits` are the ends of the axes, {"xlim": (low, high)}.
+    The area between a curve named in `shaded` and the axis is filled. `widths` and `styles` are those of the
+    lines, thick ones first where they lie on each other; `limits` are the ends of the axes,
+    {"xlim": (low, high)}.
     """
     figure, made = axes(1, len(panels), size=size, sharey=sharey, squeeze=False)
     for ax, (title, curves) in zip(made.flat, panels.items(), strict=True):
         for i, (name, (x, y)) in enumerate(curves.items()):
-            colour, style = (INK, COLOURS[6], COLOURS[0])[i % 3], ("--", "-", "-")[i % 3]
+            colour, style = (INK, COLOURS[6], COLOURS[0])[i % 3], styles[i % len(styles)]
             if name in shaded:
                 ax.fill_between(array(x), array(y), color=colour, alpha=0.3, lw=0, label=name)
                 ax.axhline(0, color=INK, lw=0.6)
@@ -516,18 +528,22 @@ def log_of_mean(w, caption=""):
 def gap_maps(mu, sigma, panels, caption=""):
     """Gaps of q = N(mu, sigma^2), {title: (gap (M, S), [path (K, 2), ...])}, as maps with climbs, -> Picture.
 
-    mu (M,) and sigma (S,) are the axes. Contours are at 1, 3 and 10 nats; a climb begins at its dot.
+    mu (M,) and sigma (S,) are the axes. Contours are at 1, 3 and 10 nats; a climb begins at its dot and ends
+    at its cross.
     """
     figure, made = axes(1, len(panels), size=(4.2, 3.2), squeeze=False)
     for ax, (title, (gap, paths)) in zip(made.flat, panels.items(), strict=True):
         grid = array(mu), array(sigma), array(gap).T
         shade = ax.pcolormesh(*grid, cmap="Greys", vmin=0, vmax=20, rasterized=True)
-        ax.clabel(ax.contour(*grid, [1, 3, 10], colors=INK, linewidths=0.6), fmt="%d", fontsize=8)
+        lines = ax.contour(*grid, [1, 3, 10], colors=INK, linewidths=0.6)
+        for words in ax.clabel(lines, fmt="%d", fontsize=8):
+            words.set(zorder=4, path_effects=HALO)
         for path, colour in zip(paths, (COLOURS[0], COLOURS[6]), strict=False):
             ax.plot(*array(path).T, color=colour, lw=1.6)
             ax.plot(*array(path)[0], "o", color=colour, ms=5)
+            ax.plot(*array(path)[-1], "X", color=colour, mec="white", ms=9, zorder=3)
         ax.set(title=title, xlabel=r"$\mu$", ylabel=r"$\sigma$", xlim=grid[0][[0, -1]], ylim=grid[1][[0, -1]])
-    figure.colorbar(shade, ax=made, label="gap in nats")
+    figure.colorbar(shade, ax=made, label="gap in nats", extend="max")
     return Picture(figure, caption)
 
 
@@ -559,15 +575,17 @@ def posterior_map(at, z, density, bands, xlabel, caption=""):
     """
     figure, ax = axes(size=(6.8, 3.5))
     at = array(at)
-    shown = ax.pcolormesh(at, array(z), array(density).T, cmap="Greys", rasterized=True)
+    greys = ListedColormap(colormaps["Greys"](np.linspace(0, 0.6, 256)))  # no black: bands lie over it
+    shown = ax.pcolormesh(at, array(z), array(density).T, cmap=greys, rasterized=True)
     figure.colorbar(shown, ax=ax, label="p(z|x)")
     for (name, q), colour in zip(bands.items(), (COLOURS[0], COLOURS[6]), strict=False):
         mu, sigma = (np.broadcast_to(array(part), at.shape) for part in q)
         ax.plot(at, mu, color=colour, label=name)
         ax.fill_between(at, mu - sigma, mu + sigma, color=colour, alpha=0.3, lw=0)
+        ax.plot(at, np.stack([mu - sigma, mu + sigma], 1), color=colour, lw=0.6)
     ax.set(xlabel=xlabel, ylabel="z", xticks=np.linspace(at[0], at[-1], 5))
     if bands:
-        ax.legend(frameon=False, loc="upper left", fontsize=9)
+        figure.legend(frameon=False, ncols=2, loc="outside lower center", fontsize=9)
     return Picture(figure, caption)
 
 
@@ -590,33 +608,21 @@ def covariance_pairs(target, others, caption=""):
     return Picture(figure, caption)
 
 
-def drawn_functions(at, drawn, x, y, ylim=None, caption=""):
-    """Functions drawn at random, (K, N) over at (N,): twelve, mean +- 2 sd, and the data, -> Picture."""
+def drawn_functions(at, drawn, x, y, caption=""):
+    """Functions drawn at random, (K, N) over at (N,): twelve, mean +- 2 sd, data; their sd, -> Picture."""
     at, drawn = array(at), array(drawn)
-    middle, band = drawn.mean(0), drawn.std(0)
-    figure, ax = axes(size=(6.2, 3.4))
-    ax.fill_between(at, middle - 2 * band, middle + 2 * band, color=COLOURS[3], alpha=0.5, lw=0)
-    ax.plot(at, drawn[:12].T, color=COLOURS[0], lw=0.5, alpha=0.5)
-    ax.plot(array(x), array(y), ".", color=INK)
-    ax.set(xlabel="x", ylabel="y", ylim=ylim)
-    return Picture(figure, caption)
-
-
-def functions_of_z(x, panels, xlabel="z", ylabel="density", size=(2.6, 2.5), fill=(), xlim=None, caption=""):
-    """Functions of one number, {title: {name: (N,)}}, one plot for each title, over x (N,), -> Picture.
-
-    One that is alone has no legend; the area under those of the titles in `fill` is coloured.
-    """
-    figure, made = axes(1, len(panels), size=size, squeeze=False)
-    for ax, (title, lines) in zip(made.flat, panels.items(), strict=True):
-        for (name, y), colour in zip(lines.items(), (INK, COLOURS[6], COLOURS[4], COLOURS[0]), strict=False):
-            ax.plot(array(x), array(y), color=colour, label=name)
-            if title in fill:
-                ax.fill_between(array(x), array(y), color=COLOURS[3], alpha=0.6, lw=0)
-        ax.set(title=title, xlabel=xlabel, xlim=xlim)
-        if len(lines) > 1:
-            ax.legend(frameon=False, fontsize=9)
-    made.flat[0].set_ylabel(ylabel)
+    middle, sd = drawn.mean(0), drawn.std(0)
+    figure, (ax, below) = axes(2, 1, size=(6.2, 2.6), sharex=True, height_ratios=(5, 3))
+    band = {"color": COLOURS[3], "alpha": 0.5, "lw": 0, "label": "mean $\\pm$ 2 standard deviations"}
+    ax.fill_between(at, middle - 2 * sd, middle + 2 * sd, **band)
+    lines = ax.plot(at, drawn[:12].T, color=COLOURS[0], lw=0.5, alpha=0.5)
+    lines[0].set_label("functions drawn")
+    ax.plot(array(x), array(y), ".", color=INK, label="data")
+    ax.set(ylabel="y")
+    below.plot(at, sd, color=INK)
+    below.plot(array(x), np.zeros(len(x)), "|", color=INK)
+    below.set(xlabel="x", ylabel="standard deviation", ylim=(0, None))
+    figure.legend(frameon=False, ncols=3, loc="outside upper center", fontsize=9)
     return Picture(figure, caption)
 
 
@@ -790,9 +796,9 @@ def map_of_plane(pictures, z1, z2, codes, y, caption=""):
     ax.imshow(sheet, cmap="gray_r", vmin=0, vmax=1.25, extent=(*edges[0], *edges[1]), aspect="auto")
     z, y = array(codes), classes(y, len(codes))
     for c in np.unique(y):
-        ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=3)
+        ax.plot(*z[y == c].T, ".", color=COLOURS[c % 10], ms=2)
     label_classes(ax, z, y)
-    ax.set(xlabel="$z_1$", ylabel="$z_2$")
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", xlim=edges[0], ylim=edges[1])  # the map may be of a part
     return Picture(figure, caption)
 
 
@@ -808,6 +814,7 @@ def mixture(codes, y, mean, factor, caption=""):
     turn = np.linspace(0, 2 * np.pi, 100)
     for m, a in zip(array(mean), array(factor), strict=True):
         ax.plot(*(m + 2 * np.stack([np.cos(turn), np.sin(turn)], 1) @ a.T).T, color=INK, lw=1.2)
+    label_classes(ax, z, y)
     ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
     return Picture(figure, caption)
 
@@ -815,20 +822,23 @@ def mixture(codes, y, mean, factor, caption=""):
 def walk_of_pictures(groups, caption=""):
     """The pictures along walks, {name: (T, 1, H, W)}, over how far each step moves them, -> Picture.
 
-    The distance between neighbours is drawn in units of the median of its walk. Thirteen pictures are shown.
+    The distance between neighbours is drawn in units of the median of its walk. Thirteen pictures are shown,
+    each above its place on the walk.
     """
     figure, made = axes(
-        2, len(groups), size=(4.4, 1.4), squeeze=False, sharey="row", gridspec_kw={"height_ratios": (1, 3)}
+        2, len(groups), size=(5.6, 1.5), squeeze=False, sharey="row", gridspec_kw={"height_ratios": (1, 3)}
     )
     for (name, pictures), strip, pace in zip(groups.items(), *made, strict=True):
-        x = drawable(pictures)
-        shown = x[np.linspace(0, len(x) - 1, 13).round().astype(int)]
+        x, last = drawable(pictures), len(pictures) - 1
+        shown = x[np.linspace(0, last, 13).round().astype(int)]
         tiles(strip, shown, 13)
         strip.set_title(name)
         moved = np.sqrt(np.square(np.diff(x.reshape(len(x), -1), axis=0)).sum(1))
         pace.plot(np.arange(1, len(x)), moved / np.median(moved), color=INK)
-        pace.axhline(1, color=FAINT, lw=0.8, ls="--")
-        pace.set(xlabel="step", ylim=(0, None))
+        pace.axhline(1, color=FAINT, lw=0.8, ls="--", label="the median step")
+        pace.set(xlabel="step", xlim=(-last / 24, last * 25 / 24), ylim=(0, None))
+        pace.set_xticks(np.linspace(0, last, 7).round())
+    pace.legend(frameon=False)
     made[1, 0].set_ylabel("change of picture,\nin medians")
     return Picture(figure, caption)
 
