@@ -138,13 +138,15 @@ def decoded_grid(pictures, z1, z2, caption=""):
     return Picture(figure, caption)
 
 
-def curves(columns, caption="", xlabel="epoch", ylabel="nats per image"):
-    """One plot for each {title: {name: (N,)}}, against 1..N, -> Picture."""
+def curves(columns, caption="", xlabel="epoch", ylabel="nats per image", start=1):
+    """One plot for each {title: {name: (N,)}}, against start, start + 1, ..., -> Picture."""
     figure, made = axes(1, len(columns), size=(4.2, 3.0))
     for ax, (title, lines) in zip(np.atleast_1d(made), columns.items(), strict=True):
         for i, (name, values) in enumerate(lines.items()):
             style = dict(color=(INK, COLOURS[6], COLOURS[0], COLOURS[4])[i % 4])
-            ax.plot(range(1, len(values) + 1), values, ("-", "--", ":", "-.")[i % 4], label=name, **style)
+            ax.plot(
+                range(start, start + len(values)), values, ("-", "--", ":", "-.")[i % 4], label=name, **style
+            )
         ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
         ax.legend(frameon=False)
     return Picture(figure, caption)
@@ -657,7 +659,7 @@ def machine(x=None, x_hat=None, heads=1, latent=4, caption=""):
         )
     _arrows(ax, ((4.15 + wide, 0), (4.7 + wide, 0)), ((5.9 + wide, 0), (6.4 + wide, 0)))
     _funnel(ax, 4.7 + wide, 5.9 + wide, 0.5, 1.2, "decoder", COLOURS[9])
-    _tile(ax, 7.15 + wide, x_hat, r"$\hat x$", "copy")
+    _tile(ax, 7.15 + wide, x_hat, r"$\hat x$", "copy" if heads == 1 else "mean of $p(x|z)$")
     return Picture(figure, caption)
 
 
