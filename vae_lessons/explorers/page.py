@@ -130,7 +130,7 @@ def real_images(data, count=IMAGES):
 
 
 def as_bytes(images, shades=32):
-    """Images as the page takes them, numbers 0 to 1 -> uint8, in a few shades of grey, which take less room."""
+    """Images as the page takes them, numbers 0 to 1 -> uint8, in few shades of grey, for less room."""
     return (255 / (shades - 1) * (array(images).clip(0, 1) * (shades - 1)).round()).round().astype(np.uint8)
 
 
