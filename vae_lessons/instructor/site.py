@@ -50,6 +50,7 @@ change and run them.
 :maxdepth: 1
 
 {lessons}
+glossary
 ```
 """
 
@@ -69,7 +70,7 @@ def site(out, notebooks=NOTEBOOKS):
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source"
         source.mkdir()
-        for path in paths:
+        for path in (*paths, Path(notebooks) / "glossary.ipynb"):
             nbformat.write(prepared(nbformat.read(path, as_version=4)), source / path.name)
         front = FRONT.format(
             title=TITLE,
