@@ -895,7 +895,7 @@ def dots_on_log_axis(values, mark, xlabel, caption=""):
             textcoords="offset points",
             ha="right" if left else "left",
         )
-    ax.margins(x=0.15)
+    ax.margins(x=0.22)
     ax.set(xscale="log", xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
     ax.set_yticks(range(len(names)), names)
     return Picture(figure, caption)
