@@ -906,7 +906,15 @@ def dots_on_log_axis(values, mark, xlabel, caption=""):
     ax.plot(numbers, range(len(names)), "o", color=COLOURS[6])
     for i, number in enumerate(numbers):
         words = f"{number:,.2f}" if number < 100 else f"{number:,.0f}"
-        ax.annotate(words, (number, i), (7, -4), textcoords="offset points", path_effects=HALO)
+        left = number < mark  # of the dot, so that the line at `mark` does not cross the words
+        ax.annotate(
+            words,
+            (number, i),
+            (-7 if left else 7, -4),
+            textcoords="offset points",
+            ha="right" if left else "left",
+        )
+    ax.margins(x=0.22)
     ax.set(xscale="log", xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
     ax.set_yticks(range(len(names)), names)
     return Picture(figure, caption)
