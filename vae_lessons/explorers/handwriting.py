@@ -41,7 +41,7 @@ def handwriting(models, data, limit=None, first=0):
     )
     sent = [
         {"name": plane["name"], "codes": plane["codes"], "box": plane["box"]}
-        | {"encoder": encoder(plane["model"], images), "decoder": decoder(plane["model"])}
+        | {"encoder": encoder(plane["model"], images), "decoder": decoder(plane["model"], plane["box"])}
         for plane in planes
     ]
     return Page(

@@ -35,7 +35,7 @@ def hole_finder(model, data, ruler=None):
         "hole_finder",
         _still(model, codes, y, plane, places, distance - ruler.limit, own[index]),
         {
-            "decoder": decoder(model),
+            "decoder": decoder(model, plane),
             "codes": codes,
             "labels": y.tolist(),
             "box": plane,
