@@ -14,7 +14,7 @@ from vae_lessons.explorers.page import (
     real_images,
 )
 
-SENT = 500  # test images: the points of the planes, and what may be taken in place of handwriting
+SENT = 300  # test images: the points of the planes, and what may be taken in place of handwriting
 COPIES = 24
 
 

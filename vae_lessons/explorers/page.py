@@ -105,7 +105,7 @@ def quantized(weight):
 
 
 def decoder(model, box, precision="int8"):
-    """What the page needs to draw what a model decodes in a box (left, right, bottom, top) of the plane -> dict.
+    """What draws what a model decodes in a box of the plane (left, right, bottom, top) -> dict.
 
     Pixels that are white all over the box lose their weights, which a fifth of all bytes are.
     """
