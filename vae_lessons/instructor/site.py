@@ -20,6 +20,7 @@ SETTINGS = {
     "myst_enable_extensions": ["dollarmath", "amsmath"],
     "html_theme": "furo",
     "html_show_sphinx": False,
+    "html_show_copyright": False,
     "html_copy_source": False,
     "suppress_warnings": ["mystnb.unknown_mime_type"],
 }
