@@ -52,45 +52,6 @@ def squares_double(x, x_hat):
     return (x_hat.double() - x.double()).square().sum() / len(x)
 
 
-# ------------------------------------------------------------ lesson 02
-
-
-def nearest_cdist(pictures, images):
-    return torch.cdist(pictures.flatten(1), images.flatten(1)).min(1)
-
-
-def nearest_loop(pictures, images):
-    distance, index = [], []
-    for picture in pictures:
-        apart = torch.stack([torch.linalg.vector_norm(picture - image) for image in images])
-        index.append(int(apart.argmin()))
-        distance.append(apart.min())
-    return torch.stack(distance), torch.tensor(index)
-
-
-def nearest_products(pictures, images):
-    a, b = pictures.flatten(1).double(), images.flatten(1).double()
-    squares = ((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T).clamp(min=0)
-    index = squares.argmin(1)
-    return [squares[torch.arange(len(a)), index].sqrt(), index]
-
-
-def completeness_cdist(pictures, measure):
-    return (torch.cdist(pictures.flatten(1), measure.own).amin(1) <= measure.limit).float().mean()
-
-
-def completeness_loop(pictures, measure):
-    near = 0
-    for picture in pictures.flatten(1):
-        near += bool(((measure.own - picture) ** 2).sum(1).sqrt().min() <= measure.limit)
-    return near / len(pictures)
-
-
-def completeness_numpy(pictures, measure):
-    distance = torch.cdist(pictures.flatten(1).double(), measure.own.double()).min(1).values
-    return (distance.numpy() <= measure.limit).mean()
-
-
 # ------------------------------------------------------------ lesson 03
 
 
@@ -329,8 +290,6 @@ def elbo_distributions(x, logits, mu, log_var):
 STYLES = {
     "pca_reconstruct": (pca_steps, pca_loop, pca_einsum, pca_inverse),
     "autoencoder_loss": (squares_mean, squares_loop, squares_mse, squares_double),
-    "nearest": (nearest_cdist, nearest_loop, nearest_products),
-    "completeness": (completeness_cdist, completeness_loop, completeness_numpy),
     "sample_cloud": (cloud_cholesky, cloud_eigen, cloud_distribution, cloud_loop),
     "log_density": (density_formula, density_distribution, density_loop, density_in_place),
     "kl_monte_carlo": (monte_carlo_mean, monte_carlo_loop, monte_carlo_in_parts, monte_carlo_stack),

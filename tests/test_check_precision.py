@@ -9,7 +9,7 @@ import torch
 from check_styles import STYLES
 from test_check_model import RIGHT
 
-from vae_lessons import check, estimators, gaussian, losses, measures
+from vae_lessons import check, estimators, gaussian, losses
 from vae_lessons.check.engine.exercise import nothing
 
 SEEDS = range(10)
@@ -139,22 +139,6 @@ def off(function):
     }
 
 
-def nearest(by):
-    def found(pictures, images):
-        distance, index = measures.nearest(pictures, images)
-        return by * distance, index
-
-    return found
-
-
-def completeness(by):
-    def share(pictures, measure):
-        distance = by * measures.nearest(pictures.flatten(1), measure.own).distance
-        return (distance <= measure.limit).float().mean()
-
-    return share
-
-
 CERTAIN = {
     "kl_standard_normal": off(gaussian.kl_standard_normal),
     "log_density": off(gaussian.log_density),
@@ -168,8 +152,6 @@ CERTAIN = {
         ),
     },
     "pca_reconstruct": {"value": lambda by: lambda *given: by * check.pca_reconstruct.reference(*given)},
-    "nearest": {"distance": nearest},
-    "completeness": {"distance": completeness},
     "active_units": {
         "variance": lambda by: lambda mu, threshold=0.01: (by * mu.var(0) > threshold).sum(),
     },

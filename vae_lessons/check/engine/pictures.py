@@ -144,19 +144,6 @@ def meter(claimed, exact, error, verdict, alt):
     return Picture(figure, alt)
 
 
-def bars(groups, ylabel, alt):
-    """Bars side by side, {"the target": {name: value}, "yours": {name: value}}, -> Picture."""
-    figure, ax = axes(size=(5.0, 2.8))
-    names = list(next(iter(groups.values())))
-    for i, ((group, values), colour) in enumerate(zip(groups.items(), (TARGET, YOURS), strict=True)):
-        at = np.arange(len(names)) + (i - 0.5) * 0.35
-        ax.bar(at, [values[name] for name in names], 0.35, color=colour, alpha=0.8, label=group)
-    ax.set_xticks(range(len(names)), names)
-    ax.set_ylabel(ylabel)
-    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
-    return Picture(figure, alt)
-
-
 def _array(values):
     """Numbers to draw: NaN and infinity are left at zero, for a picture of a wrong answer must not fail."""
     return np.nan_to_num(_plain(values), nan=0.0, posinf=0.0, neginf=0.0)
