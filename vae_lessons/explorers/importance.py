@@ -19,8 +19,8 @@ def importance(posteriors, limit=6.0):
     """Drag q over the posterior of an image: ELBO, L_K, log p(x), effective samples, {name: (...)} -> Page.
 
     Each of `posteriors` is (log_joint (P, P), mu (2,), sigma (2,), image (1, H, W) or None): log p(x, z) on
-    a grid of z from -limit to limit, as `likelihood.log_joint_grid` gives it, and the q to start with. Between
-    the points of the grid the page interpolates; beyond its edge the likelihood stays and the prior falls.
+    a grid of z from -limit to limit, as `likelihood.log_joint_grid` gives it, and the q to start with.
+    Between the points of the grid the page interpolates; beyond its edge p(x|z) stays and p(z) falls.
     Raises ValueError if a log_joint is no square of finite numbers, or they differ in size.
     """
     limit = positive_number("limit", limit)

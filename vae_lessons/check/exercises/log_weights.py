@@ -76,8 +76,8 @@ log_weights = Exercise(
         ),
         Mistake(
             "mean over latent numbers",
-            "the log-densities are averaged over the latent numbers. Densities of independent numbers multiply, "
-            "so their logs are summed over L.",
+            "the log-densities are averaged over the latent numbers. Densities of independent numbers "
+            "multiply, so their logs are summed over L.",
             PUBLIC,
             (lambda nll, z, mu, lv: (_log_p(z) - log_density(z, mu, lv)) / z.shape[1] - nll,),
         ),
