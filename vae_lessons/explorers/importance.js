@@ -13,7 +13,9 @@ function explore(stage, { posteriors, limit, points, unit, draws, colours }) {
   });
   const names = posteriors.map(({ name }) => name);
   const which = choice("posterior of", { options: names, value: names[0], changed: pick });
-  const width = slider("width of q, times the encoder's", { low: -2, high: 3, step: 0.05, value: 0, changed: draw });
+  const widths = Array.from({ length: 21 }, (_, i) => 2 ** (i / 4 - 2));
+  const width = stepper("width of q, times the encoder's", { values: widths, value: 1, changed: draw,
+    names: widths.map((v) => said(v)) });
   const many = stepper("K, draws in each bound", { values: [1, 10, 100, 1000], value: 1000, changed: draw,
     names: ["1", "10", "100", "1,000"] });
   const plane = new Plot({ width: 380, height: 364, x: [-limit, limit], y: [-limit, limit], equal: true, xlabel: "z\u2081",
@@ -41,7 +43,7 @@ function explore(stage, { posteriors, limit, points, unit, draws, colours }) {
     paper.begin();
     if (image) {
       paper.write("the image x", 1, 8);
-      paper.image(image.map ? Float32Array.from(image, (b) => b / 255) : image, shape, 1, 18, 104);
+      paper.image(Float32Array.from(image, (b) => b / 255), shape, 1, 18, 104);
     }
     paper.element.style.visibility = image ? "" : "hidden";
     draw();
@@ -82,7 +84,7 @@ function explore(stage, { posteriors, limit, points, unit, draws, colours }) {
   }
 
   function draw() {
-    const scale = 2 ** width.value, [a, b] = shown.sigma.map((s) => s * scale), [m, n] = mean, { evidence } = shown;
+    const scale = width.value, [a, b] = shown.sigma.map((s) => s * scale), [m, n] = mean, { evidence } = shown;
     let elbo = 0;
     for (let d = 0; d < draws; d++) {
       const e = eps[2 * d], f = eps[2 * d + 1];
@@ -92,9 +94,8 @@ function explore(stage, { posteriors, limit, points, unit, draws, colours }) {
     }
     const k = many.value, reached = grouped(k, bound), effectively = grouped(k, effective);
     handle.at = mean;
-    width.element.querySelector("output").textContent = `\u00d7 ${scale.toFixed(2)}`;
     plane.begin();
-    for (const radius of [1, 2]) plane.ellipse(mean, [[a, 0], [0, b]], radius, { colour: indigo, width: 2 });
+    for (const radius of [1, 2, 3]) plane.ellipse(mean, [[a, 0], [0, b]], radius, { colour: indigo, width: 2 });
     bars.begin();
     const low = bars.x[0], K = k.toLocaleString("en");
     [["ELBO", elbo, indigo], [`L for K = ${K}`, reached, teal], ["log p(x)", evidence, green]].forEach(([name, value, colour], i) => {
@@ -108,7 +109,6 @@ function explore(stage, { posteriors, limit, points, unit, draws, colours }) {
       { elbo, bound: reached, evidence, effective: effectively, mean, sigma: [a, b], k, logW: [...logW] });
   }
 
-  // The slider is in powers of two, its word in multiples.
   stage.show(row(which.element), row(width.element, many.element),
     row(plane.element, column(barPlace, paper.element)));
   pick();
