@@ -197,6 +197,8 @@ def test_the_grid_integrates_to_one_over_all_images_and_agrees_with_many_draws_o
     ],
 )
 def test_what_has_no_grid_is_refused(model, given, words):
+    with pytest.raises(ValueError, match=r"x must be \(B, 1, 28, 28\)"):
+        log_evidence_grid(VAE(latent=2, hidden=(4,)), torch.zeros(1, 784))
     with pytest.raises(ValueError, match=words):
         log_evidence_grid(VAE(**({"latent": 2, "hidden": (4,)} | model)), torch.zeros(1, 1, 28, 28), **given)
 

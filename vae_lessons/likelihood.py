@@ -181,6 +181,9 @@ def log_joint_grid(model, x, limit=6.0, points=301):
     if model.latent != 2 or not isinstance(model.likelihood, Bernoulli):
         kind = f"{model.latent} and {type(model.likelihood).__name__}"
         raise ValueError(f"model must have 2 latent numbers and a Bernoulli likelihood, not {kind}.")
+    if tensor("x", x).shape[1:] != model.shape:
+        wanted = ", ".join(["B", *map(str, model.shape)])
+        raise ValueError(f"x must be ({wanted}), but it is {tuple(x.shape)}.")
     model.likelihood.check(x)
     line = torch.linspace(-limit, limit, points, dtype=x.dtype)
     grid = torch.cartesian_prod(line, line).flip(1).to(x.device)
