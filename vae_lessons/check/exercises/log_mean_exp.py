@@ -43,8 +43,8 @@ log_mean_exp = Exercise(
         ),
         Mistake(
             "weighted by themselves",
-            "the log w are averaged with the normalised weights. With those held fixed its gradient is right, but "
-            "its value is no bound: it can be above log p(x). Take the log of the mean.",
+            "the log w are averaged with the normalised weights. With those held fixed its gradient is "
+            "right, but its value is no bound: it can be above log p(x). Take the log of the mean.",
             "the IWAE of PyTorch-VAE",
             (lambda log_w: (log_w.softmax(-1) * log_w).sum(-1),),
         ),
