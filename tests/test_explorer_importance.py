@@ -11,7 +11,7 @@ from vae_lessons.gaussian import log_density_full
 from vae_lessons.likelihood import effective_samples, log_mean_exp
 
 LIMIT, POINTS = 4.0, 201
-WIDTH, DRAWS = "width of q, times the encoder's", "K, draws in each bound"
+WIDTH, DRAWS = "width of q, relative to the start", "K, draws in each bound"
 LINE = torch.linspace(-LIMIT, LIMIT, POINTS, dtype=torch.float64)
 GRID = torch.cartesian_prod(LINE, LINE).flip(1)
 MEAN, COVARIANCE = torch.tensor([0.4, -0.7]).double(), torch.tensor([[0.09, 0.03], [0.03, 0.25]]).double()

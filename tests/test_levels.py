@@ -45,6 +45,7 @@ def test_the_mean_can_be_asked_for_and_draws_have_it():
     levels, wanted = Levels(SEEN), torch.tensor([[0.02, 0.3, 0.5, 0.97]])
     out = levels.output(wanted)
     torch.testing.assert_close(levels.mean(out), wanted, atol=1e-4, rtol=0)
+    assert torch.equal(levels.output(torch.zeros(2)), levels.output(torch.full((2,), 1e-3)))
     drawn = levels.sample(out.expand(20_000, 4), torch.Generator().manual_seed(0))
     torch.testing.assert_close(drawn.mean(0), wanted[0], atol=0.01, rtol=0)
     levels.check(drawn)

@@ -114,7 +114,11 @@ class Levels(nn.Module):
         return torch.multinomial(odds, 1, generator=generator).view(out.shape).to(out.dtype) / 255
 
     def output(self, mean):
-        """The output whose mean image is this one, (*shape) -> (*shape), at most 1,000 from 0."""
+        """The output whose mean image is this one, (*shape) -> (*shape), at most 1,000 from 0.
+
+        Means are kept a thousandth away from 0 and 1, as the Bernoulli's are.
+        """
+        mean = mean.clamp(1e-3, 1 - 1e-3)
         low, high = torch.full_like(mean, -1000), torch.full_like(mean, 1000)
         for _ in range(30):  # the mean rises with the output: halve the interval that holds it
             middle = (low + high) / 2

@@ -14,7 +14,7 @@ function explore(stage, { posteriors, limit, points, unit, draws, colours }) {
   const names = posteriors.map(({ name }) => name);
   const which = choice("posterior of", { options: names, value: names[0], changed: pick });
   const widths = Array.from({ length: 21 }, (_, i) => 2 ** (i / 4 - 2));
-  const width = stepper("width of q, times the encoder's", { values: widths, value: 1, changed: draw,
+  const width = stepper("width of q, relative to the start", { values: widths, value: 1, changed: draw,
     names: widths.map((v) => said(v)) });
   const many = stepper("K, draws in each bound", { values: [1, 10, 100, 1000], value: 1000, changed: draw,
     names: ["1", "10", "100", "1,000"] });
