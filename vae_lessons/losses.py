@@ -215,7 +215,8 @@ def check_pixels(x, likelihood="bernoulli"):
 def check_levels(x):
     """Refuse pixels that are none of the 256 levels 0, 1/255, ..., 1, (B, ...). Raises ValueError."""
     check_pixels(x)
-    if ((255 * x).round() - 255 * x).abs().max() > 1e-3:
+    scaled = 255 * x
+    if scaled.sub_(scaled.round()).abs_().max() > 1e-3:
         raise ValueError("Pixels must be one of the 256 levels 0, 1/255, ..., 1, but some lie between them.")
 
 

@@ -92,7 +92,7 @@ class Levels(nn.Module):
     def __init__(self, x):
         super().__init__()
         check_levels(x)
-        counts = torch.bincount((255 * x).round().long().flatten(), minlength=256) + 1.0
+        counts = torch.bincount((255 * x).round_().byte().flatten(), minlength=256) + 1.0
         self.log_h = nn.Buffer((counts / counts.sum()).log())
 
     def nll(self, x, out):
