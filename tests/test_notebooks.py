@@ -109,7 +109,7 @@ def test_headings_go_down_one_level_at_a_time(cells):
 
 
 def test_size(path, cells):
-    assert path.stat().st_size < 1_000_000
+    assert path.stat().st_size < 2_000_000
     assert 20 <= len(cells) <= 45
     assert len(pictures(cells)) >= 3
     for cell in code(cells):

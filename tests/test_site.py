@@ -52,7 +52,7 @@ def test_every_lesson_has_its_page_and_its_place_on_the_front_page(built):
 @needs_sphinx
 @pytest.mark.parametrize("width", [1280, 360])
 def test_the_front_page_drags_and_learns_and_takes_nothing_from_elsewhere(new_page, served, width):
-    page, asked = new_page(viewport={"width": width, "height": 900}), []
+    page, asked = new_page(width=width, height=900), []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{served}/index.html")
     page.locator(".vae-explorer-latent .vae-page").wait_for()

@@ -138,13 +138,15 @@ def decoded_grid(pictures, z1, z2, caption=""):
     return Picture(figure, caption)
 
 
-def curves(columns, caption="", xlabel="epoch", ylabel="nats per image"):
-    """One plot for each {title: {name: (N,)}}, against 1..N, -> Picture."""
+def curves(columns, caption="", xlabel="epoch", ylabel="nats per image", start=1):
+    """One plot for each {title: {name: (N,)}}, against start, start + 1, ..., -> Picture."""
     figure, made = axes(1, len(columns), size=(4.2, 3.0))
     for ax, (title, lines) in zip(np.atleast_1d(made), columns.items(), strict=True):
         for i, (name, values) in enumerate(lines.items()):
             style = dict(color=(INK, COLOURS[6], COLOURS[0], COLOURS[4])[i % 4])
-            ax.plot(range(1, len(values) + 1), values, ("-", "--", ":", "-.")[i % 4], label=name, **style)
+            ax.plot(
+                range(start, start + len(values)), values, ("-", "--", ":", "-.")[i % 4], label=name, **style
+            )
         ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
         ax.legend(frameon=False)
     return Picture(figure, caption)
@@ -657,7 +659,7 @@ def machine(x=None, x_hat=None, heads=1, latent=4, caption=""):
         )
     _arrows(ax, ((4.15 + wide, 0), (4.7 + wide, 0)), ((5.9 + wide, 0), (6.4 + wide, 0)))
     _funnel(ax, 4.7 + wide, 5.9 + wide, 0.5, 1.2, "decoder", COLOURS[9])
-    _tile(ax, 7.15 + wide, x_hat, r"$\hat x$", "copy")
+    _tile(ax, 7.15 + wide, x_hat, r"$\hat x$", "copy" if heads == 1 else "mean of $p(x|z)$")
     return Picture(figure, caption)
 
 
@@ -736,8 +738,9 @@ def best_line(points, copied, line, sweep, caption=""):
     left.set_title(f"the best line, at {degrees[error.argmin()]:.0f} degrees")
     right.plot(degrees, error, color=COLOURS[6], label="error")
     right.plot(degrees, variance, "--", color=COLOURS[0], label="variance of $z$")
-    right.axvline(degrees[error.argmin()], color=INK, lw=0.8, ls=":")
-    right.set(xlabel="direction of the line, degrees", ylabel="squared distance", ylim=(0, None))
+    right.plot(degrees, error + variance, "-.", color=FAINT, label="their sum")
+    right.axvline(degrees[error.argmin()], color=INK, lw=0.8, ls=":", label="best line")
+    right.set(xlabel="direction of the line, degrees", ylabel="mean squared distance", ylim=(0, None))
     right.set_xticks(range(0, 181, 45))
     right.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return Picture(figure, caption)
@@ -903,7 +906,15 @@ def dots_on_log_axis(values, mark, xlabel, caption=""):
     ax.plot(numbers, range(len(names)), "o", color=COLOURS[6])
     for i, number in enumerate(numbers):
         words = f"{number:,.2f}" if number < 100 else f"{number:,.0f}"
-        ax.annotate(words, (number, i), (7, -4), textcoords="offset points", path_effects=HALO)
+        left = number < mark  # of the dot, so that the line at `mark` does not cross the words
+        ax.annotate(
+            words,
+            (number, i),
+            (-7 if left else 7, -4),
+            textcoords="offset points",
+            ha="right" if left else "left",
+        )
+    ax.margins(x=0.22)
     ax.set(xscale="log", xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
     ax.set_yticks(range(len(names)), names)
     return Picture(figure, caption)

@@ -23,13 +23,14 @@ def beta(models, points, data, limit=9.0, start=1):
     images, y = real_images(data, CODES)
     start = list(models).index(start) if start in models else 0
     z = torch.randn(DRAWS, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    reach = max(limit, 4.0)
     sweep = [
         {
             "beta": f"{value:g}",
             "kl": points[value].kl,
             "nll": points[value].nll,
             "codes": model.code(images).float(),
-            "decoder": _decoder(model, max(limit, 4.0)),
+            "decoder": decoder(model, [-reach, reach, -reach, reach]),
         }
         for value, model in models.items()
     ]
@@ -45,20 +46,6 @@ def beta(models, points, data, limit=9.0, start=1):
             "limit": limit,
         },
     )
-
-
-def _decoder(model, reach):
-    """As `decoder`, but pixels that are white all over the plane lose their weights: a fifth of all bytes."""
-    sent = decoder(model)
-    at = torch.linspace(-reach, reach, 30)
-    z = torch.cartesian_prod(at, at).to(model.device, next(model.parameters()).dtype)
-    with torch.no_grad():
-        out = model.decoder(z)
-        white = (model.likelihood.mean(out).abs().flatten(1).amax(0) < 1 / 255).cpu()
-    last = sent["layers"][-1]
-    last["weight"] = last["weight"].masked_fill(white[:, None], 0)
-    last["bias"] = torch.where(white, out.flatten(1).mean(0).cpu().float(), last["bias"])
-    return sent
 
 
 def _still(model, sweep, start, y, z, limit):

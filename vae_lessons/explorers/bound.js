@@ -6,9 +6,9 @@ function explore(stage, { edge, log_joint, evidence, lowest, start, colours }) {
   const posterior = log_joint.map((v) => Math.exp(v - evidence)), peak = Math.max(2, 1.2 * Math.max(...posterior));
   const mu = slider("\u03bc", { low: -3, high: 3, step: 0.02, value: start.mu, changed: draw });
   const sigma = slider("\u03c3", { low: 0.05, high: 1.6, step: 0.01, value: start.sigma, changed: draw });
-  const top = new Plot({ width: 400, height: 280, x: [-3.5, 3.5], y: [0, peak], xlabel: "z", ylabel: "density",
+  const top = new Plot({ width: 390, height: 280, x: [-3.5, 3.5], y: [0, peak], xlabel: "z", ylabel: "density",
     label: "q and the exact posterior" });
-  const bar = new Plot({ width: 400, height: 130, x: [lowest, Math.max(0, evidence + 1)], y: [0, 1], yticks: [], xlabel: "nats",
+  const bar = new Plot({ width: 390, height: 130, x: [lowest, Math.max(0, evidence + 1)], y: [0, 1], yticks: [], xlabel: "nats",
     label: "The bar log p(x), divided into ELBO and gap" });
   const handle = new Handle(top, { label: "peak of q: its mean, and how narrow it is", at: [0, 1], moved: ([x, height]) => {
     const asked = 1 / (ROOT * Math.max(height, 1e-3));

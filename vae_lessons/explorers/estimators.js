@@ -4,9 +4,9 @@ function explore(stage, { repeats, samples, latent, start, estimators }) {
   const K = stepper("K, draws in each estimate", { values: samples, value: start.samples, changed: draw });
   const L = stepper("L, latent dimensions", { values: latent, value: start.latent, changed: draw });
   const bend = (v) => Math.asinh(v / 2); // nearly straight near 0, a logarithm far from it
-  const dots = new Plot({ width: 400, height: 290, x: [bend(-3000), bend(3000)], y: [2.5, -0.65], xticks: [], yticks: [],
+  const dots = new Plot({ width: 348, height: 290, x: [bend(-3000), bend(3000)], y: [2.5, -0.65], xticks: [], yticks: [],
     xlabel: "estimate of the gradient for \u03bc\u2081 (true: \u22124)", label: `${repeats} estimates by each of three estimators` });
-  const bars = new Plot({ width: 400, height: 290, x: [LOW, 1e6], y: [2.5, -0.65], yticks: [], logx: true,
+  const bars = new Plot({ width: 348, height: 290, x: [LOW, 1e6], y: [2.5, -0.65], yticks: [], logx: true,
     xlabel: `variance of the ${repeats} estimates`, label: "The variance of each estimator" });
   const title = (plot, row) => plot.write(names[row], 18, plot.Y(row - 0.46), { size: 13, bold: true, colour: inks[row], halo: true });
   dots.background(() => {
@@ -16,7 +16,7 @@ function explore(stage, { repeats, samples, latent, start, estimators }) {
     }
     dots.line([bend(-4), bend(-4)], [2.5, -0.65], { width: 1 });
   });
-  bars.background(() => bars.write("black line: theory", 390, 12, { align: "right" }));
+  bars.background(() => bars.write("black line: theory", 338, 12, { align: "right" }));
 
   // With mu = 0 and sigma = 1, z is the noise, and an estimate is made of the means over its K draws of f, z_1 and
   // f z_1, where f is the sum of (z_j - 2)^2 over L numbers. All K and L share one noise, of which they take the first

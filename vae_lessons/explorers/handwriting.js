@@ -85,7 +85,7 @@ function explore(stage, { models, images, shape, labels, colours, first, copies 
       if (sigma) {
         const draws = eps.map((e) => mu.map((m, i) => m + sigma[i] * e[i]));
         for (const radius of [1, 2]) plot.ellipse(mu, [[sigma[0], 0], [0, sigma[1]]], radius, { width: 2 });
-        plot.dots(draws.map(([a]) => a), draws.map(([, b]) => b), { radius: 3 });
+        plot.dots(draws.map(([a]) => a), draws.map(([, b]) => b), { radius: 2, alpha: 0.6 });
         pictures.push(...draws.map(decode));
         below.write("mean", 1, 8);
         below.write("draws z ~ q(z|x)", tile + 16, 8);

@@ -14,7 +14,7 @@ from vae_lessons.explorers.page import (
     real_images,
 )
 
-SENT = 500  # test images: the points of the planes, and what may be taken in place of handwriting
+SENT = 300  # test images: the points of the planes, and what may be taken in place of handwriting
 COPIES = 24
 
 
@@ -41,7 +41,7 @@ def handwriting(models, data, limit=None, first=0):
     )
     sent = [
         {"name": plane["name"], "codes": plane["codes"], "box": plane["box"]}
-        | {"encoder": encoder(plane["model"], images), "decoder": decoder(plane["model"])}
+        | {"encoder": encoder(plane["model"], images), "decoder": decoder(plane["model"], plane["box"])}
         for plane in planes
     ]
     return Page(

@@ -9,7 +9,7 @@ from vae_lessons.explorers.latent import box
 from vae_lessons.explorers.page import Page, as_bytes, check_plane, decoder, real_images
 
 GRID = 100  # places in a row of the map; a step of the handle by an arrow key is two of them
-SHADES = 15  # of grey, in which the model's own pictures are sent: half the bytes, and it can hardly be seen
+SHADES = 16  # of grey, in which the model's own pictures are sent: half the bytes, and it can hardly be seen
 
 
 def hole_finder(model, data, ruler=None):
@@ -35,7 +35,7 @@ def hole_finder(model, data, ruler=None):
         "hole_finder",
         _still(model, codes, y, plane, places, distance - ruler.limit, own[index]),
         {
-            "decoder": decoder(model),
+            "decoder": decoder(model, plane),
             "codes": codes,
             "labels": y.tolist(),
             "box": plane,
@@ -43,7 +43,7 @@ def hole_finder(model, data, ruler=None):
             "grid": GRID,
             "distance": distance,
             "index": index.to(torch.int32),
-            "own": as_bytes((SHADES * own).round() / SHADES),
+            "own": as_bytes(own, SHADES),
             "limit": ruler.limit,
         },
     )

@@ -543,14 +543,13 @@ class Stage {
 
 async function launch(key, explore, data) {
   const roots = [...document.querySelectorAll(`[data-vae="${key}"]:not([data-live])`)];
-  for (const root of roots) root.dataset.live = "";
-  const unpacked = await unpack(data);
   for (const root of roots) {
+    root.dataset.live = "";
     const stage = new Stage(), still = [...root.childNodes];
     stage.element.style.display = "none";
     root.append(stage.element);
     try {
-      await explore(stage, unpacked);
+      await explore(stage, await unpack(data));
       for (const node of still) node.remove();
       stage.element.style.display = "";
     } catch (error) {

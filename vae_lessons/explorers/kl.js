@@ -5,9 +5,9 @@ function explore(stage, { start, colours }) {
   const seen = (values) => values.subarray(1400, 2601), zs = seen(z), nothing = zs.map(() => 0); // from -6 to 6
   const mu = slider("\u03bc", { low: -3, high: 3, step: 0.05, value: start.mu, changed: draw });
   const sigma = slider("\u03c3", { low: 0.3, high: 2.5, step: 0.05, value: start.sigma, changed: draw });
-  const left = new Plot({ width: 400, height: 300, x: [-6, 6], y: [0, 1.4], xlabel: "z", ylabel: "density",
+  const left = new Plot({ width: 348, height: 300, x: [-6, 6], y: [0, 1.4], xlabel: "z", ylabel: "density",
     label: "The densities of q and of p" });
-  const right = new Plot({ width: 400, height: 300, x: [-6, 6], y: [-1, 3], xlabel: "z", ylabel: "nats per unit of z",
+  const right = new Plot({ width: 348, height: 300, x: [-6, 6], y: [-1, 3], xlabel: "z", ylabel: "nats per unit of z",
     title: "integrand q (log q \u2212 log p)", label: "The integrand of the KL" });
   const handle = new Handle(left, { label: "peak of q: its mean, and how narrow it is", at: [0, 1], moved: ([x, height]) => {
     mu.value = x;

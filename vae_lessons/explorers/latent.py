@@ -32,7 +32,8 @@ def latent(models, data, walk=None, limit=None):
         _still(planes, images, y, start, caption),
         {
             "models": [
-                {key: plane[key] for key in ("name", "codes", "box")} | {"decoder": decoder(plane["model"])}
+                {key: plane[key] for key in ("name", "codes", "box")}
+                | {"decoder": decoder(plane["model"], plane["box"])}
                 for plane in planes
             ],
             "images": as_bytes(images),

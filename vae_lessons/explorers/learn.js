@@ -200,7 +200,7 @@ function explore(stage, { images, count, shown, labels, colours, shape, sizes, s
     const at = history.map((one) => one.step);
     curve.line(at, history.map((one) => one.nll), { colour: colours[6] });
     curve.line(at, history.map((one) => one.kl), { colour: colours[0] });
-    const words = nll === null ? "Untrained: the codes lie anywhere, and the draws are grey."
+    const words = nll === null ? "Untrained: all codes lie near 0, and no draw is a digit."
       : `Step ${step} of ${steps}: reconstruction error ${nll.toFixed(1)} nats, KL ${kl.toFixed(1)} nats per image.`;
     stage.drawn(words, { step, nll, kl, codes, pictures });
   }

@@ -104,12 +104,22 @@ def quantized(weight):
     return {"weight": (weight / scale[:, None]).round().to(torch.int8), "scale": scale}
 
 
-def decoder(model, precision="int8"):
-    """What the page needs to draw what a model decodes, Autoencoder or VAE -> dict."""
-    z = torch.randn(8, model.latent, generator=torch.Generator().manual_seed(0))
-    z = z.to(model.device, next(model.parameters()).dtype)
+def decoder(model, box, precision="int8"):
+    """What draws what a model decodes in a box of the plane (left, right, bottom, top) -> dict.
+
+    Pixels that are white all over the box lose their weights, which a fifth of all bytes are.
+    """
+    at = [torch.linspace(low, high, 40) for low, high in (box[:2], box[2:])]
+    z = torch.cartesian_prod(*at).to(model.device, next(model.parameters()).dtype)
+    layers = network(model.decoder, z, 1, precision)
+    with torch.no_grad():
+        out = model.decoder(z)
+    white = (model.likelihood.mean(out).abs().flatten(1).amax(0) < 1 / 255).cpu()
+    last = layers[-1]
+    last["weight"] = last["weight"].masked_fill(white[:, None], 0)
+    last["bias"] = torch.where(white, out.flatten(1).mean(0).cpu().float(), last["bias"])
     output = "sigmoid" if torch.equal(model.likelihood.mean(torch.zeros(1)), torch.tensor([0.5])) else ""
-    return {"layers": network(model.decoder, z, 1, precision), "output": output}
+    return {"layers": layers, "output": output}
 
 
 def encoder(model, images, precision="int8"):
@@ -129,9 +139,9 @@ def real_images(data, count=IMAGES):
     return images, classes([0] * len(images) if y is None else y[:count], len(images))
 
 
-def as_bytes(images):
-    """Images as the page takes them, numbers 0 to 1 -> uint8."""
-    return (255 * array(images).clip(0, 1)).round().astype(np.uint8)
+def as_bytes(images, shades=32):
+    """Images as the page takes them, numbers 0 to 1 -> uint8, in few shades of grey, for less room."""
+    return (255 / (shades - 1) * (array(images).clip(0, 1) * (shades - 1)).round()).round().astype(np.uint8)
 
 
 def check_plane(model):

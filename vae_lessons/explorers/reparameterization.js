@@ -5,12 +5,12 @@ function explore(stage, { eps, start, colours }) {
   const mu = slider("\u03bc", { low: -3, high: 3, step: 0.05, value: start.mu, changed: draw });
   const sigma = slider("\u03c3", { low: 0.2, high: 2, step: 0.05, value: start.sigma, changed: draw });
   // One scale for both bells: that of eps stands on its row, that of z hangs from its own.
-  const ways = new Plot({ width: 400, height: 300, x, y: [-2.05, 1.6], yticks: [], xlabel: "z", title: "every draw moves: z = \u03bc + \u03c3\u03b5",
+  const ways = new Plot({ width: 348, height: 300, x, y: [-2.05, 1.6], yticks: [], xlabel: "z", title: "every draw moves: z = \u03bc + \u03c3\u03b5",
     label: "Nine draws, each joined to its noise" });
-  const paid = new Plot({ width: 400, height: 300, x, y: [-2, 34], xlabel: "z", ylabel: "loss f(z)", title: "f(z) = (z \u2212 2)\u00b2 and its slope at each draw",
+  const paid = new Plot({ width: 348, height: 300, x, y: [-2, 34], xlabel: "z", ylabel: "loss f(z)", title: "f(z) = (z \u2212 2)\u00b2 and its slope at each draw",
     label: "The loss and its slope at each draw" });
   const shares = [["f\u2032(z) \u00b7 1", "\u03bc", [-18, 16]], ["f\u2032(z) \u00b7 \u03b5", "\u03c3", [-18, 36]]].map(([words, name, y]) =>
-    new Plot({ width: 400, height: 220, x, y, xlabel: "z", ylabel: `loss per unit of ${name}`, title: `each draw\u2019s gradient for ${name}: ${words}`,
+    new Plot({ width: 348, height: 220, x, y, xlabel: "z", ylabel: `loss per unit of ${name}`, title: `each draw\u2019s gradient for ${name}: ${words}`,
       label: `What each draw adds to the gradient for ${name}` }));
   const handle = new Handle(ways, { label: "tip of the bell of z: its mean, and how narrow it is", at: [0, 0], moved: ([z, tip]) => {
     mu.value = z;

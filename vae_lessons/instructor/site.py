@@ -20,6 +20,7 @@ SETTINGS = {
     "myst_enable_extensions": ["dollarmath", "amsmath"],
     "html_theme": "furo",
     "html_show_sphinx": False,
+    "html_show_copyright": False,
     "html_copy_source": False,
     "suppress_warnings": ["mystnb.unknown_mime_type"],
 }
@@ -50,6 +51,7 @@ change and run them.
 :maxdepth: 1
 
 {lessons}
+glossary
 ```
 """
 
@@ -69,7 +71,7 @@ def site(out, notebooks=NOTEBOOKS):
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source"
         source.mkdir()
-        for path in paths:
+        for path in (*paths, Path(notebooks) / "glossary.ipynb"):
             nbformat.write(prepared(nbformat.read(path, as_version=4)), source / path.name)
         front = FRONT.format(
             title=TITLE,
