@@ -14,10 +14,13 @@ from vae_lessons.data import digits as handwriting
 from vae_lessons.evidence import LinearGaussian
 from vae_lessons.gaussian import reparameterize
 from vae_lessons.likelihood import (
+    effective_samples,
     evaluate_importance,
     free_bits,
     importance,
     importance_bound,
+    log_evidence_grid,
+    log_joint_grid,
     log_mean_exp,
     log_weights,
     negative_elbo,
@@ -132,6 +135,72 @@ def test_evaluation_is_seeded_and_changes_nothing():
     assert not a.requires_grad
     assert model.training
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_wider_proposal_is_a_proposal_with_more_of_the_same_log_var():
+    world = LinearGaussian.random(2, 6)
+    x = world.sample(20, seeded())
+    mu, covariance = world.posterior(x)
+    log_var = covariance.diagonal().log().expand_as(mu)
+
+    def nll(x, z):
+        return gaussian_nll(x, world.decode(z), world.sigma_x)
+
+    wide = importance_bound(nll, x, mu, log_var, 50, seeded(), widen=2.0)
+    torch.testing.assert_close(wide, importance_bound(nll, x, mu, log_var + math.log(4), 50, seeded()))
+    exact = world.log_evidence(x)
+    many = importance_bound(nll, x, mu, log_var, 20_000, seeded(), widen=2.0)
+    torch.testing.assert_close(many, exact, atol=0.1, rtol=0)
+    with pytest.raises(ValueError, match="widen must be a positive number"):
+        importance_bound(nll, x, mu, log_var, 1, widen=0)
+
+
+def test_effective_samples_count_equal_weights_and_see_one_that_rules():
+    log_w = torch.tensor([[0.0] * 4, [1000.0, 0, 0, 0], [5.0, 5, -1000, -1000]])
+    torch.testing.assert_close(effective_samples(log_w), torch.tensor([4.0, 1.0, 2.0]))
+    for bad in (torch.zeros(3), torch.zeros(3, 0)):
+        with pytest.raises(ValueError, match=r"log_w must be \(B, K\)"):
+            effective_samples(bad)
+
+
+class Pixels(torch.nn.Module):
+    """A decoder of three pixels, each a Gaussian bump or a slope over the plane of codes."""
+
+    def forward(self, z):
+        return torch.stack([3 * z[:, 0], 2 - z.square().sum(1), z[:, 1] - 1], 1)
+
+
+def test_the_grid_integrates_to_one_over_all_images_and_agrees_with_many_draws_of_the_prior():
+    model = VAE(latent=2, shape=(3,), encoder=torch.nn.Identity(), decoder=Pixels())
+    model.register_parameter("anchor", torch.nn.Parameter(torch.zeros(())))  # it has a device and a type
+    x = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 3)
+    found = log_evidence_grid(model, x)
+    assert found.exp().sum() == pytest.approx(1, abs=1e-4)
+    torch.testing.assert_close(log_evidence_grid(model, x, 6, 601), found, atol=1e-3, rtol=0)
+    z = torch.randn(200_000, 2, generator=seeded())
+    drawn = Bernoulli(logits=Pixels()(z)).log_prob(x[5].expand(len(z), 3)).sum(1)
+    assert log_mean_exp(drawn) == pytest.approx(found[5].item(), abs=0.02)
+    joint = log_joint_grid(model, x, 2.0, 5)
+    assert joint.shape == (8, 5, 5)
+    z = torch.tensor([[2.0, -1.0]])  # column 4, row 1
+    wanted = Bernoulli(logits=Pixels()(z)).log_prob(x).sum(1) + Normal(0, 1).log_prob(z).sum(1)
+    torch.testing.assert_close(joint[:, 1, 4], wanted)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "words"),
+    [
+        ({"latent": 3}, {}, "2 latent numbers"),
+        ({"likelihood": "gaussian"}, {}, "a Bernoulli likelihood"),
+        ({}, {"limit": -1}, "limit must be"),
+        ({}, {"points": 1}, "points must be"),
+    ],
+)
+def test_what_has_no_grid_is_refused(model, given, words):
+    with pytest.raises(ValueError, match=r"x must be \(B, 1, 28, 28\)"):
+        log_evidence_grid(VAE(latent=2, hidden=(4,)), torch.zeros(1, 784))
+    with pytest.raises(ValueError, match=words):
+        log_evidence_grid(VAE(**({"latent": 2, "hidden": (4,)} | model)), torch.zeros(1, 1, 28, 28), **given)
 
 
 PEAK = """

@@ -105,6 +105,9 @@ MADE = {
     "curve_with_mark": lambda: plots.curve_with_mark(
         [1, 2, 3], torch.ones(3), 2, "mark", "x", "y", caption="A flat line with a mark."
     ),
+    "images_on_a_scale": lambda: plots.images_on_a_scale(
+        Z[:, 0], {"a": (1.5, X[0]), "b": (torch.tensor(1.6), X[1])}, "x", caption="Two images over bars."
+    ),
 }
 
 

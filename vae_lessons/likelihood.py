@@ -7,12 +7,14 @@ the mean of nll + beta * kl.
 import math
 
 import torch
+from torch.nn.functional import softplus
 
 from vae_lessons.data.splits import checked_split
 from vae_lessons.gaussian import log_density, reparameterize
 from vae_lessons.losses import Terms, free_bits_kl
+from vae_lessons.observation import Bernoulli
 from vae_lessons.runtime import progress_bar, resolve_seed
-from vae_lessons.settings import number_at_least, tensor, whole_number
+from vae_lessons.settings import number_at_least, positive_number, tensor, whole_number
 
 ROWS = 4096  # decoded pictures in memory at once
 
@@ -79,16 +81,32 @@ def log_mean_exp(log_w):
     return torch.logsumexp(log_w, -1) - math.log(log_w.shape[-1])
 
 
-def importance_bound(nll, x, mu, log_var, samples=5_000, generator=None):
+def effective_samples(log_w):
+    """How many equal weights would say as much as these, (B, K) -> (B,), from 1 to K.
+
+    effective = (sum_k w_k)^2 / sum_k w_k^2
+
+    It knows only the draws that were made: a q that misses a part of the posterior altogether can have K.
+    Raises ValueError unless log_w is (B, K). (Kong 1992)
+    """
+    if tensor("log_w", log_w).ndim != 2 or 0 in log_w.shape:
+        raise ValueError(f"log_w must be (B, K), but it is {tuple(log_w.shape)}.")
+    return 1 / log_w.softmax(1).square().sum(1)
+
+
+def importance_bound(nll, x, mu, log_var, samples=5_000, generator=None, widen=1.0):
     """The bound from K = `samples` draws of q(z|x), (B, ...), (B, L), (B, L) -> (B,), in nats.
 
     bound = log 1/K sum_k w_k,  with the weights w_k of `log_weights`
 
     Its mean over draws is the ELBO at K = 1, grows with K and is at most log p(x). `nll` takes R images
-    and their z, (R, ...), (R, L), and gives -log p(x|z), (R,). Samples are added up as they come, a few
-    thousand pictures at a time. Raises ValueError if shapes or samples are invalid. (Burda et al. 2016)
+    and their z, (R, ...), (R, L), and gives -log p(x|z), (R,). The draws come from a q whose standard
+    deviations are `widen` times as large, which is as valid a proposal. Samples are added up as they come, a
+    few thousand pictures at a time. Raises ValueError if shapes, samples or widen are invalid.
+    (Burda et al. 2016)
     """
     samples = whole_number("samples", samples)
+    log_var = log_var + 2 * math.log(positive_number("widen", widen))
     if tensor("mu", mu).ndim != 2 or len(mu) != len(x):
         raise ValueError(f"mu must be ({len(x)}, L), as x has {len(x)} images, but it is {tuple(mu.shape)}.")
     at_once = max(1, ROWS // len(x))
@@ -113,12 +131,13 @@ def log_weights(nll, x, z, mu, log_var):
 
 
 @torch.no_grad()
-def evaluate_importance(model, split, samples=5_000, seed=None, batch=64, progress=True):
+def evaluate_importance(model, split, samples=5_000, seed=None, batch=64, progress=True, widen=1.0):
     """The importance-weighted bound of each image of a Split, VAE, Split -> (N,) on the CPU, in nats.
 
     Their mean, with K = 5,000, is what the literature quotes as log p(x). Memory does not grow with
-    `samples`. The same seed gives the same numbers. Raises ValueError or TypeError if a setting or
-    the data is invalid, or the model has no q(z|x). (Burda et al. 2016; Kingma & Welling 2014, appendix D)
+    `samples`; `widen` is that of `importance_bound`. The same seed gives the same numbers. Raises ValueError
+    or TypeError if a setting or the data is invalid, or the model has no q(z|x).
+    (Burda et al. 2016; Kingma & Welling 2014, appendix D)
     """
     samples, batch = whole_number("samples", samples), whole_number("batch", batch)
     checked_split("split", split)
@@ -131,11 +150,49 @@ def evaluate_importance(model, split, samples=5_000, seed=None, batch=64, progre
         for start in range(0, len(split), batch):
             x = split.batch(slice(start, start + batch)).x.to(model.device)
             model.likelihood.check(x)
-            bound = importance_bound(nll_under(model), x, *model.encode(x), samples, generator)
+            bound = importance_bound(nll_under(model), x, *model.encode(x), samples, generator, widen)
             found.append(bound.cpu())
             bar.update()
     model.train(was_training)
     return torch.cat(found)
+
+
+def log_evidence_grid(model, x, limit=6.0, points=301):
+    """log p(x) of images under a model with two latent numbers, VAE, (B, *shape) -> (B,), in nats.
+
+    p(x) = integral of p(x|z) p(z) dz, by a sum over the grid of `log_joint_grid` times the area of its cells
+
+    Raises as that does.
+    """
+    log_joint = log_joint_grid(model, x, limit, points)
+    return log_joint.flatten(1).logsumexp(1) + 2 * math.log(2 * limit / (points - 1))
+
+
+@torch.no_grad()
+def log_joint_grid(model, x, limit=6.0, points=301):
+    """log p(x, z) on a grid of z, VAE with L = 2, (B, *shape) -> (B, points, points), in nats.
+
+    Entry [b, i, j] is that of z = (grid[j], grid[i]), and grid runs from -limit to limit. The nll of a
+    Bernoulli decoder is linear in x, log p(x|z) = x . logits - sum softplus(logits), so that all images
+    together are one product of matrices. Raises ValueError unless the model has two latent numbers and a
+    Bernoulli likelihood, or if x, limit or points are invalid.
+    """
+    limit, points = positive_number("limit", limit), whole_number("points", points, 2)
+    if model.latent != 2 or not isinstance(model.likelihood, Bernoulli):
+        kind = f"{model.latent} and {type(model.likelihood).__name__}"
+        raise ValueError(f"model must have 2 latent numbers and a Bernoulli likelihood, not {kind}.")
+    if tensor("x", x).shape[1:] != model.shape:
+        wanted = ", ".join(["B", *map(str, model.shape)])
+        raise ValueError(f"x must be ({wanted}), but it is {tuple(x.shape)}.")
+    model.likelihood.check(x)
+    line = torch.linspace(-limit, limit, points, dtype=x.dtype)
+    grid = torch.cartesian_prod(line, line).flip(1).to(x.device)
+    rows, zero = x.flatten(1), torch.zeros_like(grid)
+    fit = []
+    for z in grid.split(ROWS):
+        logits = model.decode(z.to(model.device)).to(x.device).flatten(1)
+        fit.append(rows @ logits.T - softplus(logits).sum(1))
+    return (torch.cat(fit, 1) + log_density(grid, zero, zero)).view(len(x), points, points)
 
 
 def nll_under(model):

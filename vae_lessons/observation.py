@@ -9,7 +9,7 @@ import math
 import torch
 from torch import nn
 
-from vae_lessons.losses import bernoulli_terms, check_pixels, gaussian_terms
+from vae_lessons.losses import bernoulli_terms, check_levels, check_pixels, gaussian_terms, levels_terms
 from vae_lessons.settings import positive_number, said
 
 
@@ -80,6 +80,55 @@ class Gaussian(nn.Module):
     def check(self, x):
         """Refuse NaN and infinity. Raises ValueError or TypeError as `check_pixels` does."""
         check_pixels(x, "gaussian")
+
+
+class Levels(nn.Module):
+    """Pixels of 256 levels, 0 to 1: a histogram h that each output tilts, h_j exp(out j/255), normalised.
+
+    The histogram is that of `x`, images (N, *shape), each level counted once more, so that none is
+    impossible. Raises ValueError if a pixel lies between the levels. (`losses.levels_nll`)
+    """
+
+    def __init__(self, x):
+        super().__init__()
+        check_levels(x)
+        counts = torch.bincount((255 * x).round_().byte().flatten(), minlength=256) + 1.0
+        self.log_h = nn.Buffer((counts / counts.sum()).log())
+
+    def nll(self, x, out):
+        """-log p(x|z), (B, *shape), (B, *shape) -> (B,), in nats. It trusts x: `check` looks at it once."""
+        return levels_terms(x, out.to(x.dtype), self.log_h).flatten(1).sum(1)
+
+    def log_probability(self, out):
+        """The log-probability of each level, (...) -> (..., 256), in nats."""
+        level = torch.linspace(0, 1, 256, device=out.device, dtype=out.dtype)
+        return (self.log_h.to(out) + out[..., None] * level).log_softmax(-1)
+
+    def mean(self, out):
+        """The mean image of p(x|z), (B, *shape) -> (B, *shape) in [0, 1]."""
+        return self.log_probability(out).exp() @ torch.linspace(0, 1, 256, device=out.device, dtype=out.dtype)
+
+    def sample(self, out, generator=None):
+        """A draw x ~ p(x|z), (B, *shape) -> (B, *shape) of the 256 levels."""
+        odds = self.log_probability(out).exp().view(-1, 256)
+        return torch.multinomial(odds, 1, generator=generator).view(out.shape).to(out.dtype) / 255
+
+    def output(self, mean):
+        """The output whose mean image is this one, (*shape) -> (*shape), at most 1,000 from 0.
+
+        Means are kept a thousandth away from 0 and 1, as the Bernoulli's are.
+        """
+        mean = mean.clamp(1e-3, 1 - 1e-3)
+        low, high = torch.full_like(mean, -1000), torch.full_like(mean, 1000)
+        for _ in range(30):  # the mean rises with the output: halve the interval that holds it
+            middle = (low + high) / 2
+            less = self.mean(middle) < mean
+            low, high = torch.where(less, middle, low), torch.where(less, high, middle)
+        return (low + high) / 2
+
+    def check(self, x):
+        """Refuse pixels that are none of the levels. Raises ValueError or TypeError."""
+        check_levels(x)
 
 
 LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}

@@ -928,3 +928,26 @@ def curve_with_mark(x, y, mark, label, xlabel, ylabel, caption=""):
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend(frameon=False)
     return Picture(figure, caption)
+
+
+def images_on_a_scale(values, marked, xlabel, caption=""):
+    """A histogram of numbers (N,), and images at their own, {name: (number, (1, H, W))}, -> Picture.
+
+    The images stand side by side in the order of their numbers, each joined to its place by a line.
+    """
+    figure, ax = axes(size=(8.0, 3.4))
+    top = ax.hist(array(values), bins=40, color=COLOURS[8], alpha=0.6)[0].max()
+    marked = sorted(marked.items(), key=lambda pair: pair[1][0])
+    numbers = [float(number) for _, (number, _) in marked]
+    low, high = min(*numbers, array(values).min()), max(*numbers, array(values).max())
+    places = low + (high - low) * (np.arange(len(marked)) + 0.5) / len(marked)
+    for (name, (_, image)), number, place in zip(marked, numbers, places, strict=True):
+        ax.plot([number, number, place], [0, 1.05 * top, 1.25 * top], color=COLOURS[6], lw=1.2)
+        width, height = 0.12 * (high - low), 0.45 * top
+        inset = ax.inset_axes((place - width / 2, 1.25 * top, width, height), transform=ax.transData)
+        inset.imshow(drawable(image[None])[0], cmap="gray_r", vmin=0, vmax=1)
+        inset.set(xticks=[], yticks=[])
+        inset.set_title(name, fontsize=9)
+    ax.set(xlabel=xlabel, ylabel="images", ylim=(0, 1.9 * top))
+    ax.set_yticks([tick for tick in ax.get_yticks() if tick <= top])
+    return Picture(figure, caption)

@@ -7,6 +7,7 @@ from vae_lessons.explorers.estimators import estimators
 from vae_lessons.explorers.gaussian import gaussian
 from vae_lessons.explorers.handwriting import handwriting
 from vae_lessons.explorers.hole_finder import hole_finder
+from vae_lessons.explorers.importance import importance
 from vae_lessons.explorers.kl import kl
 from vae_lessons.explorers.latent import latent
 from vae_lessons.explorers.learn import learn
@@ -21,6 +22,7 @@ __all__ = [
     "gaussian",
     "handwriting",
     "hole_finder",
+    "importance",
     "kl",
     "latent",
     "learn",

@@ -42,6 +42,23 @@ log_mean_exp = Exercise(
             ),
         ),
         Mistake(
+            "weighted by themselves",
+            "the log w are averaged with the normalised weights. With those held fixed its gradient is "
+            "right, but its value is no bound: it can be above log p(x). Take the log of the mean.",
+            "the IWAE of PyTorch-VAE",
+            (lambda log_w: (log_w.softmax(-1) * log_w).sum(-1),),
+        ),
+        Mistake(
+            "mean over images",
+            "the mean is taken over the B images. It belongs to the K samples of each image, dimension 1.",
+            NEAR,
+            (
+                lambda log_w: torch.logsumexp(log_w, 0) - math.log(len(log_w)),
+                lambda log_w: torch.logsumexp(log_w, 0) - math.log(log_w.shape[-1]),
+                lambda log_w: likelihood.log_mean_exp(log_w).mean(),
+            ),
+        ),
+        Mistake(
             "exponential of a large negative number",
             "exp(-1000) is 0 in floating point, so its log is minus infinity. Use torch.logsumexp.",
             PUBLIC,
