@@ -105,6 +105,22 @@ MADE = {
     "curve_with_mark": lambda: plots.curve_with_mark(
         [1, 2, 3], torch.ones(3), 2, "mark", "x", "y", caption="A flat line with a mark."
     ),
+    "heatmap": lambda: plots.heatmap(
+        {"a": Z[:3, :2].abs(), "b": Z[3:6].abs()},
+        ("x", "y", "z"),
+        ("u", "v"),
+        caption="Two panels of six numbers in blue.",
+    ),
+    "grouped_bars": lambda: plots.grouped_bars(
+        {"a": Z[:3, 0].abs(), "b": Z[:3, 1].abs()}, ("x", "y", "z"), "R^2", caption="Three pairs of bars."
+    ),
+    "stacks": lambda: plots.stacks(
+        {"N = 5": {1: (3, 2, 1), 4: (1, 1, 0)}},
+        ("a", "b", "c"),
+        [(2, "log N")],
+        "beta",
+        caption="Two stacked bars and a dotted line.",
+    ),
 }
 
 
