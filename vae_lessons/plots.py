@@ -962,6 +962,7 @@ def stacks(panels, parts, levels, xlabel, ylabel="nats per image", caption=""):
     for ax, (title, bars), (level, name) in zip(np.atleast_1d(made), panels.items(), levels, strict=True):
         below = np.zeros(len(bars))
         for values, part, colour in zip(zip(*bars.values(), strict=True), parts, (3, 6, 0), strict=True):
+            values = [float(value) for value in values]
             ax.bar(list(map(str, bars)), values, bottom=below, color=COLOURS[colour], label=part, width=0.7)
             below += np.maximum(values, 0)
         ax.axhline(level, color=INK, ls=":")
