@@ -4,17 +4,16 @@ function explore(stage, sent) {
   const size = precision.length / labels.length, factors = names.length, images = labels.length, tile = 40, step = tile + 4;
   const decode = picturer(sent.decoder), reach = 4, radius = 3, tints = [colours[6], colours[0]];
   const identity = Float64Array.from({ length: size * size }, (_, i) => Number(i % size === Math.floor(i / size)));
-  const own = "the model's own", learned = `${count} labels`;
-  let base, codes, beforehand, bounds, angle = 0;
+  let base = identity, codes, beforehand, bounds, angle = 0;
 
-  const plane = new Plot({ width: 320, height: 320, x: [-reach, reach], y: [-reach, reach], equal: true,
+  const plane = new Plot({ width: 340, height: 330, x: [-reach, reach], y: [-reach, reach], equal: true,
     xlabel: "one axis", ylabel: "the other axis", label: "The codes of real images in the plane of two axes, coloured by class" });
   const pictures = new Plot({ width: 34 + steps.length * step, height: 20 + 2 * step, label: "What is decoded along each of the turned axes" });
   const bars = new Plot({ width: 380, height: 44 * factors + 60, x: [0, 1], y: [factors - 0.4, -0.6], yticks: [], xlabel: "R² on test images",
     label: "How much of each factor an axis holds" });
-  const nats = new Plot({ width: 380, height: 170, x: [-90, 90], y: [-1, 0.15], xticks: [-90, -45, 0, 45, 90], yticks: [-1, -0.5, 0],
-    xlabel: "turned by, degrees", ylabel: "nats lost", label: "What p(x) and the ELBO lose when the axes are turned" });
-  const start = choice("axes to turn", { options: [own, learned], value: own, changed: restart });
+  const nats = new Plot({ width: 340, height: 150, x: [-90, 90], y: [-1, 0.15], xticks: [-90, -45, 0, 45, 90], yticks: [-1, -0.5, 0],
+    xlabel: "turned by, degrees", ylabel: "change, nats", label: "How log p(x) and the ELBO change when the axes are turned" });
+  const learned = toggle(`turn to the ${count} labels`, (down) => { base = down ? taught : identity; restart(); });
   const [one, two] = ["first axis", "second axis"].map((label, i) =>
     number(label, { low: 1, high: size, value: pair[i] + 1, changed: () => repaired(i) }));
   const turn = slider("turn", { low: -90, high: 90, step: 1, value: 0, digits: 0, changed: () => to(turn.value) });
@@ -60,7 +59,6 @@ function explore(stage, sent) {
 
   // What changes with the pair or the base, but not with the angle.
   function prepare() {
-    base = start.value === own ? identity : taught;
     const [i, j] = [one.value - 1, two.value - 1];
     beforehand = 0;
     for (let k = 0; k < size; k++) {
@@ -81,13 +79,13 @@ function explore(stage, sent) {
     const quarter = spread(0, 90, 31).map(lost), across = spread(-90, 90, 61); // a quarter turn swaps the axes
     bounds = across.map((_, k) => -quarter[k % 30]);
     const deepest = Math.max(0.25, 1.25 * Math.max(...quarter)), rounded = ticksOf(0, deepest, 3);
-    nats.y = [-deepest, 0.14 * deepest];
+    nats.y = [-deepest, 0.2 * deepest];
     nats.yticks = rounded.map((tick) => -tick);
     nats.background(() => {
       nats.line([-90, 90], [0, 0], { colour: INK, dash: [6, 3] });
-      nats.text("p(x), and the ELBO with a full q", 88, 0.07 * deepest, { size: 11, align: "right" });
+      nats.text("log p(x), and the ELBO with a full q", -88, 0.09 * deepest, { size: 11 });
       nats.line(across, bounds, { colour: colours[4] });
-      nats.text("the ELBO with a diagonal q", 88, -0.93 * deepest, { size: 11, align: "right", colour: colours[4], halo: true });
+      nats.text("the ELBO with a diagonal q", -88, -0.92 * deepest, { size: 11, colour: colours[4], halo: true });
     });
   }
 
@@ -122,9 +120,9 @@ function explore(stage, sent) {
     pictures.begin();
     const drawn = axes.map((axis, row) => {
       pictures.write("AB"[row], 12, 20 + row * step + tile / 2, { bold: true, size: 14, align: "center", colour: tints[row] });
-      const own = axis.reduce((sum, u, k) => sum + u * at[k], 0);
+      const here = axis.reduce((sum, u, k) => sum + u * at[k], 0);
       return Array.from(steps, (value, column) => {
-        const picture = decode(axis.map((u, k) => at[k] + (value - own) * u));
+        const picture = decode(axis.map((u, k) => at[k] + (value - here) * u));
         pictures.image(picture, shape, 32 + column * step, 20 + row * step, tile);
         return picture;
       });
@@ -141,11 +139,11 @@ function explore(stage, sent) {
     nats.dots([angle], [-loss], { colour: colours[4], radius: 6 });
     nats.dots([angle], [0], { radius: 5 });
     const best = names.map((name, f) => `${name} ${said(r2[0][f])} and ${said(r2[1][f])}`).join(", ");
-    stage.drawn(`Turned by ${said(angle, 0)}°: A and B hold of ${best}. p(x) is the same; a diagonal q loses ${said(loss)} nats.`,
-      { angle, r2, lost: loss, whole, z: axes, pictures: drawn, pair: [one.value, two.value], base: start.value });
+    stage.drawn(`Turned by ${said(angle, 0)}°. R² of A and B: ${best}. p(x) is the same; the ELBO with a diagonal q loses ${said(loss)} nats.`,
+      { angle, r2, lost: loss, whole, z: axes, pictures: drawn, pair: [one.value, two.value], taught: base === taught });
   }
 
-  stage.show(row(start.element, one.element, two.element), row(turn.element, from.element),
-    row(plane.element, column(pictures.element, nats.element), bars.element));
+  stage.show(row(learned, one.element, two.element), row(turn.element, from.element),
+    row(column(plane.element, nats.element), column(pictures.element, bars.element)));
   restart();
 }

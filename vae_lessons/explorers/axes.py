@@ -5,20 +5,22 @@ import torch
 from vae_lessons import measures, plots
 from vae_lessons.explorers.page import Page, decoder
 from vae_lessons.plots import COLOURS
+from vae_lessons.settings import whole_number
 
 IMAGES, SHOWN, REACH = 400, 10, 1.5
 STEPS = torch.linspace(-REACH, REACH, 7)
 
 
-def axes(model, data, labels=100, pair=(1, 2)):
+def axes(model, data, labels=100, pair=None):
     """Turn two of a VAE's axes, VAE, Data with factors -> Page.
 
     A handle on the plane of the two axes is the dial. Beside it: what each of the turned axes draws, from
     -1.5 to 1.5; how much of each factor it holds, as R^2 on test images, and all axes together, which never
     changes; and KL(q' || turned q) of the best diagonal q', over the angle: what the ELBO loses where the
     posterior is q. Two of the axes can start along the directions that ridge regression finds from `labels`
-    training images, for the slant and the thickness. `pair` numbers the axes, from 1 on. Raises ValueError
-    if the data have no factors, or the model fewer than two axes.
+    training images, for the slant and the thickness. `pair` numbers the axes, from 1 on; None takes the best
+    one for the slant and, of the others, for the thickness. Raises ValueError if data have no factors, the
+    model has fewer than two axes, or `pair` is not two of them.
     """
     if data.train.factors is None or data.test.factors is None:
         raise ValueError("This explorer needs data whose factors are known, such as load('digits').")
@@ -37,7 +39,7 @@ def axes(model, data, labels=100, pair=(1, 2)):
         "Explorer: the plane of two latent axes with a handle that turns them, the pictures along each of "
         "the turned axes, what they hold of each factor, and what a diagonal q loses."
     )
-    first = [axis - 1 for axis in pair]
+    first = _pair(pair, shared**2 / covariance.diagonal()[:, None])
     return Page(
         "axes",
         _still(model, mu, data.test.y, digit[0], first, covariance, shared, whole, names, caption),
@@ -59,6 +61,18 @@ def axes(model, data, labels=100, pair=(1, 2)):
             "shape": data.test.pixels.shape[1:],
         },
     )
+
+
+def _pair(pair, alone):
+    """Two axes, from 0 on: those asked for, or the best for the first and the last factor, (L, F)."""
+    if pair is None:
+        slant, thickness = int(alone[:, 0].argmax()), alone[:, -1].clone()
+        thickness[slant] = -1
+        return [slant, int(thickness.argmax())]
+    one, two = (whole_number("pair", axis, at_most=len(alone)) - 1 for axis in pair)
+    if one == two:
+        raise ValueError(f"pair must be two different axes, but both are {one + 1}.")
+    return [one, two]
 
 
 def _taught(model, labelled):
