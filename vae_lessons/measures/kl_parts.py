@@ -74,9 +74,9 @@ def kl_parts(z, mu, log_var):
         )
     z, mu, log_var = z.double(), mu.double(), log_var.double()
     own, prior = log_density(z, mu[: len(z)], log_var[: len(z)]), log_density(z, 0 * z, 0 * z)
-    joint = torch.cat([_log_mixture(part, mu, log_var) for part in z.split(500)])
+    joint = torch.cat([_log_mixture(part, mu, log_var) for part in z.split(100)])
     axes = zip(z.split(1, 1), mu.split(1, 1), log_var.split(1, 1), strict=True)
-    product = sum(torch.cat([_log_mixture(p, m, v) for p in t.split(500)]) for t, m, v in axes)
+    product = sum(torch.cat([_log_mixture(p, m, v) for p in t.split(100)]) for t, m, v in axes)
     return Parts((own - joint).mean(), (joint - product).mean(), (product - prior).mean())
 
 
