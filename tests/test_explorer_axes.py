@@ -72,8 +72,10 @@ def test_every_setting_shows_the_numbers_and_pictures_of_the_turned_axes(play, d
     base = measures.turn_to(measures.ridge(model.code(first.x), y, penalty=10.0).slope.T)
     assert page.press("turn to the 100 labels")["angle"] == 0
     assert page.detail["taught"]
+    assert page.detail["pair"] == [1, 2]
     compare(page.set("turn", -50), model, data, base, four)
     assert not page.press("turn to the 100 labels")["taught"]
+    assert page.detail["pair"] == [1, 3]
     compare(page.detail, model, data, own, four)
 
 

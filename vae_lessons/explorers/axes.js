@@ -13,7 +13,11 @@ function explore(stage, sent) {
     label: "How much of each factor an axis holds" });
   const nats = new Plot({ width: 340, height: 150, x: [-90, 90], y: [-1, 0.15], xticks: [-90, -45, 0, 45, 90], yticks: [-1, -0.5, 0],
     xlabel: "turned by, degrees", ylabel: "change, nats", label: "How log p(x) and the ELBO change when the axes are turned" });
-  const learned = toggle(`turn to the ${count} labels`, (down) => { base = down ? taught : identity; restart(); });
+  const learned = toggle(`turn to the ${count} labels`, (down) => {
+    base = down ? taught : identity; // the labels' slant and thickness are its first two axes
+    [one.value, two.value] = down ? [1, 2] : pair.map((axis) => axis + 1);
+    restart();
+  });
   const [one, two] = ["first axis", "second axis"].map((label, i) =>
     number(label, { low: 1, high: size, value: pair[i] + 1, changed: () => repaired(i) }));
   const turn = slider("turn", { low: -90, high: 90, step: 1, value: 0, digits: 0, changed: () => to(turn.value) });
@@ -78,7 +82,7 @@ function explore(stage, sent) {
     });
     const quarter = spread(0, 90, 31).map(lost), across = spread(-90, 90, 61); // a quarter turn swaps the axes
     bounds = across.map((_, k) => -quarter[k % 30]);
-    const deepest = Math.max(0.25, 1.25 * Math.max(...quarter)), rounded = ticksOf(0, deepest, 3);
+    const deepest = Math.max(0.25, 1.6 * Math.max(...quarter)), rounded = ticksOf(0, deepest, 3);
     nats.y = [-deepest, 0.2 * deepest];
     nats.yticks = rounded.map((tick) => -tick);
     nats.background(() => {

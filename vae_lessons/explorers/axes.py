@@ -17,8 +17,8 @@ def axes(model, data, labels=100, pair=None):
     A handle on the plane of the two axes is the dial. Beside it: what each of the turned axes draws, from
     -1.5 to 1.5; how much of each factor it holds, as R^2 on test images, and all axes together, which never
     changes; and KL(q' || turned q) of the best diagonal q', over the angle: what the ELBO loses where the
-    posterior is q. Two of the axes can start along the directions that ridge regression finds from `labels`
-    training images, for the slant and the thickness. `pair` numbers the axes, from 1 on; None takes the best
+    posterior is q. A button turns the first two axes to the directions that ridge regression finds from
+    `labels` training images, for the slant and the thickness. `pair` numbers the axes, from 1 on; None takes the best
     one for the slant and, of the others, for the thickness. Raises ValueError if data have no factors, the
     model has fewer than two axes, or `pair` is not two of them.
     """
