@@ -18,9 +18,9 @@ def axes(model, data, labels=100, pair=None):
     -1.5 to 1.5; how much of each factor it holds, as R^2 on test images, and all axes together, which never
     changes; and KL(q' || turned q) of the best diagonal q', over the angle: what the ELBO loses where the
     posterior is q. A button turns the first two axes to the directions that ridge regression finds from
-    `labels` training images, for the slant and the thickness. `pair` numbers the axes, from 1 on; None takes the best
-    one for the slant and, of the others, for the thickness. Raises ValueError if data have no factors, the
-    model has fewer than two axes, or `pair` is not two of them.
+    `labels` training images, for the slant and the thickness. `pair` numbers the axes, from 1 on; None takes
+    the best one for the slant and, of the others, for the thickness. Raises ValueError if the data have no
+    factors, the model has fewer than two axes, or `pair` is not two of them.
     """
     if data.train.factors is None or data.test.factors is None:
         raise ValueError("This explorer needs data whose factors are known, such as load('digits').")
