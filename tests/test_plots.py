@@ -108,6 +108,22 @@ MADE = {
     "images_on_a_scale": lambda: plots.images_on_a_scale(
         Z[:, 0], {"a": (1.5, X[0]), "b": (torch.tensor(1.6), X[1])}, "x", caption="Two images over bars."
     ),
+    "heatmap": lambda: plots.heatmap(
+        {"a": Z[:3, :2].abs(), "b": Z[3:6].abs()},
+        ("x", "y", "z"),
+        ("u", "v"),
+        caption="Two panels of six numbers in blue.",
+    ),
+    "grouped_bars": lambda: plots.grouped_bars(
+        {"a": Z[:3, 0].abs(), "b": Z[:3, 1].abs()}, ("x", "y", "z"), "R^2", caption="Three pairs of bars."
+    ),
+    "stacks": lambda: plots.stacks(
+        {"N = 5": {1: (3, 2, 1), 4: (1, 1, 0)}},
+        ("a", "b", "c"),
+        [(2, "log N")],
+        "beta",
+        caption="Two stacked bars and a dotted line.",
+    ),
 }
 
 

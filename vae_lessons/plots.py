@@ -951,3 +951,57 @@ def images_on_a_scale(values, marked, xlabel, caption=""):
     ax.set(xlabel=xlabel, ylabel="images", ylim=(0, 1.9 * top))
     ax.set_yticks([tick for tick in ax.get_yticks() if tick <= top])
     return Picture(figure, caption)
+
+
+def heatmap(panels, rows, columns, least=0.03, caption=""):
+    """Numbers from 0 to 1 as shades of blue, one panel for each {title: (R, C)} -> Picture.
+
+    `rows` and `columns` are names; numbers below `least` are not written.
+    """
+    figure, made = axes(1, len(panels), size=(0.62 * len(columns) + 0.9, 0.3 * len(rows) + 1.1))
+    for ax, (title, values) in zip(np.atleast_1d(made), panels.items(), strict=True):
+        values = array(values)
+        ax.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for (row, column), value in np.ndenumerate(values):
+            if value >= least:
+                colour = "white" if value > 0.5 else INK
+                ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
+        ax.set_xticks(range(len(columns)), columns, rotation=40, ha="right")
+        ax.set_yticks(range(len(rows)), rows)
+        ax.tick_params(length=0)
+        ax.set_title(title, fontsize=11)
+    return Picture(figure, caption)
+
+
+def grouped_bars(bars, groups, xlabel, caption=""):
+    """Horizontal bars {name: (G,)}, one of each name in each of G named groups, -> Picture."""
+    figure, ax = axes(size=(6.4, 0.95 * len(groups) + 0.4))
+    height = 0.8 / len(bars)
+    for i, ((name, values), colour) in enumerate(zip(bars.items(), (6, 3, 0, 8, 1, 9), strict=False)):
+        at = np.arange(len(groups)) + (i - (len(bars) - 1) / 2) * height
+        ax.barh(at, array(values), height, color=COLOURS[colour], label=name)
+    ax.set_yticks(range(len(groups)), groups)
+    ax.invert_yaxis()
+    ax.set(xlabel=xlabel, xlim=(0, 1))
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return Picture(figure, caption)
+
+
+def stacks(panels, parts, levels, xlabel, ylabel="nats per image", caption=""):
+    """Stacked bars, one panel for each {title: {bar: (part, ...)}}, a dotted level in each, -> Picture.
+
+    `parts` names the pieces, from below, and `levels` has a (height, name) for each panel.
+    """
+    figure, made = axes(1, len(panels), size=(2.5, 3.1), sharey=True)
+    for ax, (title, bars), (level, name) in zip(np.atleast_1d(made), panels.items(), levels, strict=True):
+        below = np.zeros(len(bars))
+        for values, part, colour in zip(zip(*bars.values(), strict=True), parts, (3, 6, 0), strict=True):
+            values = [float(value) for value in values]
+            ax.bar(list(map(str, bars)), values, bottom=below, color=COLOURS[colour], label=part, width=0.7)
+            below += np.maximum(values, 0)
+        ax.axhline(level, color=INK, ls=":")
+        ax.text(len(bars) - 0.5, level, name, ha="right", va="bottom", path_effects=HALO)
+        ax.set(title=title, xlabel=xlabel)
+    np.atleast_1d(made)[0].set_ylabel(ylabel)
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return Picture(figure, caption)

@@ -1,5 +1,6 @@
 """Pictures to drag: a few lines of Python send what each needs, and a script draws it in the page."""
 
+from vae_lessons.explorers.axes import axes
 from vae_lessons.explorers.beta import beta
 from vae_lessons.explorers.bound import bound
 from vae_lessons.explorers.components import components
@@ -15,6 +16,7 @@ from vae_lessons.explorers.reparameterization import reparameterization
 from vae_lessons.explorers.training import training
 
 __all__ = [
+    "axes",
     "beta",
     "bound",
     "components",

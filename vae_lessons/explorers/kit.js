@@ -221,6 +221,7 @@ function number(label, { low, high, value, changed }) {
   return {
     element: element("label", { class: "vae-control" }, label, input),
     get value() { return Number(last); },
+    set value(v) { last = input.value = v; },
   };
 }
 

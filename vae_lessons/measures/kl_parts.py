@@ -44,6 +44,42 @@ def information(model, x, seed=0):
     return Information(mutual.mean().item(), prior.mean().item())
 
 
+class Parts(NamedTuple):
+    """The three parts of a VAE's KL term, in nats an image; their sum is an estimate of its mean."""
+
+    mi: torch.Tensor  # (), I(x; z): what a draw tells about which image it came from
+    tc: torch.Tensor  # (), total correlation: how far the axes of q(z) are from independent
+    dimension: torch.Tensor  # (), how far the axes of q(z), each by itself, are from N(0, 1)
+
+
+@torch.no_grad()
+def kl_parts(z, mu, log_var):
+    """Mutual information, total correlation and dimension-wise KL, (M, L), (N, L), (N, L) -> Parts of ().
+
+    mi = mean of log q(z_i|x_i) - log q(z_i)
+    tc = mean of log q(z_i) - sum_j log q(z_ij)
+    dimension = mean of sum_j log q(z_ij) - log p(z_ij)
+
+    with draws z_i ~ q(z|x_i) from the first M of N images, q(z) = 1/N sum_n q(z|x_n), and q(z_j) the same
+    mixture of dimension j alone. All is that of a data set of these N images: mi <= log N, and what it lacks
+    of the KL is counted as tc. Time grows with M N L. Raises ValueError on other shapes or NaN.
+    (Chen et al. 2018, section 3)
+    """
+    for name, value in (("z", z), ("mu", mu), ("log_var", log_var)):
+        finite_tensor(name, value)
+    if mu.ndim != 2 or mu.shape != log_var.shape or z.shape[1:] != mu.shape[1:] or not len(z) <= len(mu):
+        shapes = f"{tuple(z.shape)}, {tuple(mu.shape)} and {tuple(log_var.shape)}"
+        raise ValueError(
+            f"z, mu, log_var must be (M, L), (N, L), (N, L), M at most N, but they are {shapes}."
+        )
+    z, mu, log_var = z.double(), mu.double(), log_var.double()
+    own, prior = log_density(z, mu[: len(z)], log_var[: len(z)]), log_density(z, 0 * z, 0 * z)
+    joint = torch.cat([_log_mixture(part, mu, log_var) for part in z.split(100)])
+    axes = zip(z.split(1, 1), mu.split(1, 1), log_var.split(1, 1), strict=True)
+    product = sum(torch.cat([_log_mixture(p, m, v) for p in t.split(100)]) for t, m, v in axes)
+    return Parts((own - joint).mean(), (joint - product).mean(), (product - prior).mean())
+
+
 def _log_mixture(z, mu, log_var):
     """log q(z) under the mixture of N clouds, (M, L), (N, L), (N, L) -> (M,), in float64.
 

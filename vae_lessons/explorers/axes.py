@@ -1,0 +1,103 @@
+"""Turn two axes of a latent space: what they draw and hold changes, p(x) does not (lesson 12)."""
+
+import torch
+
+from vae_lessons import measures, plots
+from vae_lessons.explorers.page import Page, decoder
+from vae_lessons.plots import COLOURS
+from vae_lessons.settings import whole_number
+
+IMAGES, SHOWN, REACH = 400, 10, 1.5
+STEPS = torch.linspace(-REACH, REACH, 7)
+
+
+def axes(model, data, labels=100, pair=None):
+    """Turn two of a VAE's axes, VAE, Data with factors -> Page.
+
+    A handle on the plane of the two axes is the dial. Beside it: what each of the turned axes draws, from
+    -1.5 to 1.5; how much of each factor it holds, as R^2 on test images, and all axes together, which never
+    changes; and KL(q' || turned q) of the best diagonal q', over the angle: what the ELBO loses where the
+    posterior is q. A button turns the first two axes to the directions that ridge regression finds from
+    `labels` training images, for the slant and the thickness. `pair` numbers the axes, from 1 on; None takes
+    the best one for the slant and, of the others, for the thickness. Raises ValueError if the data have no
+    factors, the model has fewer than two axes, or `pair` is not two of them.
+    """
+    if data.train.factors is None or data.test.factors is None:
+        raise ValueError("This explorer needs data whose factors are known, such as load('digits').")
+    if getattr(model, "latent", 0) < 2:
+        raise ValueError(f"Two axes are turned, but latent is {getattr(model, 'latent', None)}.")
+    factors, names = torch.stack(data.test.factors, 1), data.test.factors._fields
+    with torch.no_grad():
+        mu, log_var = (part.cpu() for part in model.encode(data.test.x.to(model.device)))
+    taught = _taught(model, data.train.first(labels))
+    scaled = ((factors - factors.mean(0)) / factors.std(0)).cpu()
+    centred = mu - mu.mean(0)
+    covariance, shared = centred.T @ centred / (len(mu) - 1), centred.T @ scaled / (len(mu) - 1)
+    whole = (shared * torch.linalg.lstsq(covariance, shared).solution).sum(0)
+    digit = [int((data.test.y == c).nonzero()[0]) for c in data.test.y.unique()][:SHOWN]
+    caption = (
+        "Explorer: the plane of two latent axes with a handle that turns them, the pictures along each of "
+        "the turned axes, what they hold of each factor, and what a diagonal q loses."
+    )
+    first = _pair(pair, shared**2 / covariance.diagonal()[:, None])
+    return Page(
+        "axes",
+        _still(model, mu, data.test.y, digit[0], first, covariance, shared, whole, names, caption),
+        {
+            "decoder": decoder(model),
+            "mu": mu[:IMAGES].float(),
+            "precision": torch.exp(-log_var[:IMAGES]).float(),
+            "labels": data.test.y[:IMAGES].tolist(),
+            "starts": mu[digit].float(),
+            "digits": data.test.y[digit].tolist(),
+            "covariance": covariance.float(),
+            "shared": shared.float(),
+            "whole": whole.tolist(),
+            "names": names,
+            "taught": taught,
+            "count": labels,
+            "pair": first,
+            "steps": STEPS,
+            "shape": data.test.pixels.shape[1:],
+        },
+    )
+
+
+def _pair(pair, alone):
+    """Two axes, from 0 on: those asked for, or the best for the first and the last factor, (L, F)."""
+    if pair is None:
+        slant, thickness = int(alone[:, 0].argmax()), alone[:, -1].clone()
+        thickness[slant] = -1
+        return [slant, int(thickness.argmax())]
+    one, two = (whole_number("pair", axis, at_most=len(alone)) - 1 for axis in pair)
+    if one == two:
+        raise ValueError(f"pair must be two different axes, but both are {one + 1}.")
+    return [one, two]
+
+
+def _taught(model, labelled):
+    """The rotation after which the first two axes lie along the slant and the thickness, (L, L)."""
+    y = torch.stack([labelled.factors.slant, labelled.factors.thickness], 1)
+    return measures.turn_to(measures.ridge(model.code(labelled.x), y, penalty=10.0).slope.T).cpu()
+
+
+def _still(model, mu, y, start, pair, covariance, shared, whole, names, caption):
+    figure, (plane, walks, bars) = plots.axes(1, 3, size=(3.3, 3.2), width_ratios=[1, 1.2, 1])
+    plots.scatter(plane, plots.array(mu[:IMAGES, pair]), plots.array(y[:IMAGES]))
+    plane.plot(3, 0, "o", ms=11, mfc="white", mec=plots.INK, mew=2)
+    labels = [f"$z_{{{axis + 1}}}$" for axis in pair]
+    plane.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", xlabel=labels[0], ylabel=labels[1])
+    z = mu[start].repeat(2, len(STEPS), 1)
+    z[0, :, pair[0]] = z[1, :, pair[1]] = STEPS
+    plots.tiles(walks, plots.drawable(model.picture(z.flatten(0, 1))), len(STEPS))
+    walks.set_title("along each axis", fontsize=10)
+    alone = (shared**2 / covariance.diagonal()[:, None])[pair]
+    for i, colour in enumerate((6, 0)):
+        at = [k + (i - 0.5) * 0.35 for k in range(len(names))]
+        bars.barh(at, plots.array(alone[i]), 0.35, color=COLOURS[colour], label=labels[i])
+    bars.barh(range(len(names)), plots.array(whole), 0.8, fill=False, edgecolor=plots.FAINT, label="all axes")
+    bars.set_yticks(range(len(names)), names)
+    bars.invert_yaxis()
+    bars.set(xlabel="R²", xlim=(0, 1))
+    bars.legend(frameon=False, fontsize=8, loc="lower right")
+    return plots.Picture(figure, caption)
