@@ -104,20 +104,25 @@ def quantized(weight):
     return {"weight": (weight / scale[:, None]).round().to(torch.int8), "scale": scale}
 
 
-def decoder(model, box, precision="int8"):
-    """What draws what a model decodes in a box of the plane (left, right, bottom, top) -> dict.
+def decoder(model, box=None, precision="int8"):
+    """What draws what a model decodes, Autoencoder or VAE -> dict.
 
-    Pixels that are white all over the box lose their weights, which a fifth of all bytes are.
+    Only in a `box` of the plane (left, right, bottom, top), if it is given: pixels that are white all over it
+    lose their weights, which a fifth of all bytes are.
     """
-    at = [torch.linspace(low, high, 40) for low, high in (box[:2], box[2:])]
-    z = torch.cartesian_prod(*at).to(model.device, next(model.parameters()).dtype)
+    if box is None:
+        z = torch.randn(8, model.latent, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    else:
+        z = torch.cartesian_prod(*(torch.linspace(*ends, 40) for ends in (box[:2], box[2:])))
+    z = z.to(model.device, next(model.parameters()).dtype)
     layers = network(model.decoder, z, 1, precision)
-    with torch.no_grad():
-        out = model.decoder(z)
-    white = (model.likelihood.mean(out).abs().flatten(1).amax(0) < 1 / 255).cpu()
-    last = layers[-1]
-    last["weight"] = last["weight"].masked_fill(white[:, None], 0)
-    last["bias"] = torch.where(white, out.flatten(1).mean(0).cpu().float(), last["bias"])
+    if box is not None:
+        with torch.no_grad():
+            out = model.decoder(z)
+        white = (model.likelihood.mean(out).abs().flatten(1).amax(0) < 1 / 255).cpu()
+        last = layers[-1]
+        last["weight"] = last["weight"].masked_fill(white[:, None], 0)
+        last["bias"] = torch.where(white, out.flatten(1).mean(0).cpu().float(), last["bias"])
     output = "sigmoid" if torch.equal(model.likelihood.mean(torch.zeros(1)), torch.tensor([0.5])) else ""
     return {"layers": layers, "output": output}
 
