@@ -96,6 +96,7 @@ def test_q_is_moved_by_key_and_by_pointer(page):
     assert far["mean"][0] > 2
     assert far["mean"][1] > 2
     assert far["bound"] < start["bound"] - 5
+    assert all(found["axis"][0] < found["elbo"] < found["axis"][1] for found in (start, far))
     assert -400 < far["elbo"] < start["elbo"]  # draws beyond the edge of the grid have weights, too
 
 

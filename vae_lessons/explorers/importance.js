@@ -21,12 +21,12 @@ function explore(stage, { posteriors, limit, points, unit, draws, colours }) {
   const plane = new Plot({ width: 380, height: 364, x: [-limit, limit], y: [-limit, limit], equal: true, xlabel: "z\u2081",
     ylabel: "z\u2082", label: "The exact posterior of z, dark where it is high, and q as ellipses" });
   const paper = new Plot({ width: 110, height: 130, label: "The image" });
-  let shown, bars, mean;
+  let shown, bars, mean, reach;
   const barPlace = column();
   const handle = new Handle(plane, { label: "mean of q", at: [0, 0], moved: (place) => { mean = place; draw(); } });
 
   function pick() {
-    const index = names.indexOf(which.value), { evidence, image, shape, mu, top } = posteriors[index];
+    const index = names.indexOf(which.value), { image, shape, mu, top } = posteriors[index];
     shown = { ...posteriors[index], grid: grids[index] };
     mean = mu;
     plane.background(() => {
@@ -37,9 +37,7 @@ function explore(stage, { posteriors, limit, points, unit, draws, colours }) {
           if (height > 0.02) plane.box(x - side / 2, x + side / 2, y - side / 2, y + side / 2, { alpha: 0.85 * height });
         }
     });
-    bars = new Plot({ width: 340, height: 190, x: [evidence - 12, evidence + 1.5], y: [0, 3], yticks: [], xlabel: "nats",
-      label: "ELBO, bound from K draws and log p(x), as bars" });
-    barPlace.replaceChildren(bars.element);
+    reach = 0;
     paper.begin();
     if (image) {
       paper.write("the image x", 1, 8);
@@ -83,6 +81,16 @@ function explore(stage, { posteriors, limit, points, unit, draws, colours }) {
     return (sum * sum) / squares;
   }
 
+  // Bars from below the lowest of them: the axis is rebuilt when q is moved to where another length is needed.
+  function scaled(lowest) {
+    const { evidence } = shown, needed = 12 * 2 ** Math.max(0, Math.ceil(Math.log2(Math.max(1, evidence - lowest) / 10)));
+    if (needed === reach) return;
+    reach = needed;
+    bars = new Plot({ width: 340, height: 190, x: [evidence - reach, evidence + reach / 8], y: [0, 3], yticks: [], xlabel: "nats",
+      label: "ELBO, bound from K draws and log p(x), as bars" });
+    barPlace.replaceChildren(bars.element);
+  }
+
   function draw() {
     const scale = width.value, [a, b] = shown.sigma.map((s) => s * scale), [m, n] = mean, { evidence } = shown;
     let elbo = 0;
@@ -96,17 +104,18 @@ function explore(stage, { posteriors, limit, points, unit, draws, colours }) {
     handle.at = mean;
     plane.begin();
     for (const radius of [1, 2, 3]) plane.ellipse(mean, [[a, 0], [0, b]], radius, { colour: indigo, width: 2 });
+    scaled(elbo);
     bars.begin();
     const low = bars.x[0], K = k.toLocaleString("en");
     [["ELBO", elbo, indigo], [`L for K = ${K}`, reached, teal], ["log p(x)", evidence, green]].forEach(([name, value, colour], i) => {
       const y = 2.1 - i;
       bars.box(low, Math.max(low, Math.min(value, bars.x[1])), y, y + 0.65, { colour, alpha: 0.45 });
-      bars.write(`${value < low ? "\u25c0 " : ""}${name} = ${said(value)}`, 18, bars.Y(y + 0.32), { size: 13 });
+      bars.write(`${name} = ${said(value)}`, 18, bars.Y(y + 0.32), { size: 13 });
     });
     bars.line([evidence, evidence], [0, 3], { colour: green, dash: [4, 3] });
     stage.drawn(`The ELBO is ${said(elbo)} nats, the bound from ${K} draw${k > 1 ? "s" : ""} ${said(reached)}, log p(x) `
       + `${said(evidence)}. Of ${K} draws, ${said(effectively, 1)} are effective.`,
-      { elbo, bound: reached, evidence, effective: effectively, mean, sigma: [a, b], k, logW: [...logW] });
+      { elbo, bound: reached, evidence, effective: effectively, mean, sigma: [a, b], k, axis: bars.x, logW: [...logW] });
   }
 
   stage.show(row(which.element), row(width.element, many.element),

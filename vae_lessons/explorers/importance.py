@@ -74,12 +74,14 @@ def _still(log_joint, mu, sigma, image, sent, limit, caption):
     for radius in (1, 2, 3):
         plane.plot(*(mu + radius * sigma * circle).T, color=COLOURS[0])
     plane.set(xlabel="$z_1$", ylabel="$z_2$")
-    values = {"ELBO": log_w.mean(), "L_K": log_mean_exp(log_w), "log p(x)": sent["evidence"]}
-    low = sent["evidence"] - 12
+    values = {"ELBO": log_w.mean(), f"L for K = {DRAWS:,}": log_mean_exp(log_w), "log p(x)": sent["evidence"]}
+    reach = max(12.0, 1.2 * (sent["evidence"] - values["ELBO"].item()))  # the axis starts below the ELBO
+    low = sent["evidence"] - reach
     for i, (name, value) in enumerate(values.items()):
         bars.barh(2 - i, max(0, float(value) - low), left=low, color=COLOURS[(0, 7, 9)[i]], alpha=0.7)
-        bars.text(low + 0.2, 2 - i, f"{name} {float(value):.2f}".replace("-", "\N{MINUS SIGN}"), va="center")
+        said = f"{name}: {float(value):.2f}".replace("-", "\N{MINUS SIGN}")
+        bars.text(low + reach / 60, 2 - i, said, va="center")
     count = effective_samples(log_w[None]).item()
-    bars.set(xlim=(low, sent["evidence"] + 1), yticks=[], xlabel="nats")
+    bars.set(xlim=(low, sent["evidence"] + reach / 12), yticks=[], xlabel="nats")
     bars.set_title(f"{DRAWS:,} draws, {count:.0f} effective", fontsize=10)
     return plots.Picture(figure, caption)
