@@ -30,6 +30,14 @@ def new_page():
         yield new_page
 
 
+@pytest.fixture(scope="session")
+def data():
+    """A few of the built-in digits, 600 to train on and 100 to test, for files without data of their own."""
+    from vae_lessons.data import load
+
+    return load("digits", train=600, test=100)
+
+
 @pytest.fixture
 def play(new_page):
     """A function that puts an explorer on a page of its own -> browser.Played; it must not complain."""

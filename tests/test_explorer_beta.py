@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from vae_lessons.data import load
 from vae_lessons.explorers.beta import beta
 from vae_lessons.history import Scores
 from vae_lessons.model import VAE
@@ -11,11 +10,6 @@ from vae_lessons.train import fit
 
 HIDDEN = (32, 24)
 POINTS = {0: Scores(100.0, 9.0), 1: Scores(110.0, 5.0), 784: Scores(180.0, 0.04)}
-
-
-@pytest.fixture(scope="module")
-def data():
-    return load("digits", train=600, test=100)
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,9 @@
 import pytest
 import torch
 
-from vae_lessons.data import Data, Split, load
+from vae_lessons.data import Data, Split
 from vae_lessons.explorers.components import components
 from vae_lessons.pca import principal_components
-
-
-@pytest.fixture(scope="module")
-def data():
-    return load("digits", train=600, test=100)
 
 
 @pytest.fixture(scope="module")

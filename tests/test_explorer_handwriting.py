@@ -4,17 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from vae_lessons.data import Data, Split, load
+from vae_lessons.data import Data, Split
 from vae_lessons.explorers.handwriting import handwriting
 from vae_lessons.model import VAE, Autoencoder
 from vae_lessons.train import fit
 
 HIDDEN = (32, 24)
-
-
-@pytest.fixture(scope="module")
-def data():
-    return load("digits", train=600, test=100)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from vae_lessons.data import load
 from vae_lessons.explorers.learn import learn
 from vae_lessons.gaussian import kl_standard_normal, reparameterize
 from vae_lessons.losses import bernoulli_nll
@@ -22,11 +21,6 @@ SLOPES = """([x, eps, sizes]) => {
     const found = terms(net, Float32Array.from(x), Float32Array.from(eps), slopes);
     return JSON.stringify({ net, slopes, ...found }, (_, v) => (ArrayBuffer.isView(v) ? [...v] : v));
 }"""
-
-
-@pytest.fixture(scope="module")
-def data():
-    return load("digits", train=400, test=100)
 
 
 def test_the_losses_and_their_slopes_are_those_of_torch(new_page):

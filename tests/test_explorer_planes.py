@@ -6,8 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from vae_lessons.data import Data, Split
-from vae_lessons.data.digits import draw
 from vae_lessons.explorers.latent import latent
 from vae_lessons.explorers.page import HERE, decoder, encoder, packed, real_images
 from vae_lessons.measures.pictures import nearest
@@ -15,13 +13,6 @@ from vae_lessons.model import VAE, Autoencoder
 from vae_lessons.train import fit
 
 HIDDEN = (32, 24)
-
-
-@pytest.fixture(scope="module")
-def data():
-    pixels, y, _ = draw(400)
-    pixels, y = torch.as_tensor(pixels).view(-1, 1, 28, 28), torch.as_tensor(y)
-    return Data(Split(pixels[:300], y[:300]), Split(pixels[300:], y[300:]))
 
 
 @pytest.fixture(scope="module")

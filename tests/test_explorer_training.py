@@ -5,20 +5,11 @@ import time
 import pytest
 import torch
 
-from vae_lessons.data import Data, Split
-from vae_lessons.data.digits import draw
 from vae_lessons.explorers.training import training
 from vae_lessons.model import VAE
 from vae_lessons.train import fit
 
 HIDDEN = (16,)
-
-
-@pytest.fixture(scope="module")
-def data():
-    pixels, y, _ = draw(400)
-    pixels, y = torch.as_tensor(pixels).view(-1, 1, 28, 28), torch.as_tensor(y)
-    return Data(Split(pixels[:300], y[:300]), Split(pixels[300:], y[300:]))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ SECTIONS = [cell.source for cell in nbformat.read(NOTEBOOKS / "glossary.ipynb", 
 
 
 def terms(section):
-    return re.findall(r"^\| \*\*(.+?)\*\* \|", section, flags=re.M)
+    return re.findall(r"^\|\*\*(.+?)\*\*\|", section, flags=re.M)
 
 
 def test_every_lesson_has_its_section_in_order():

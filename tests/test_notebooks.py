@@ -117,8 +117,7 @@ def test_size(path, cells):
         assert len(lines) <= 20, source(cell)
         assert sum(line.startswith(("import ", "from ")) for line in lines) <= 6
     for text in prose(cells):
-        sentences = re.sub(r"^\|.*$", "", text, flags=re.M)  # the rows of a table are not read one by one
-        assert len(sentences.split()) <= 150, text
+        assert len(text.split()) <= 150, text
 
 
 def test_a_prediction_comes_before_an_output_that_is_collapsed(cells):

@@ -171,7 +171,7 @@ def clouds(panels, labels, rings=(), size=(2.9, 3.8), caption=""):
         if shared:
             ax.label_outer()
     for ax, (mean, a) in zip(made.flat, rings, strict=False):
-        _rings(ax, array(mean), array(a))
+        sigma_ellipses(ax, array(mean), array(a))
     return Picture(figure, caption)
 
 
@@ -197,10 +197,11 @@ def log_log(x, lines, colours, xlabel, ylabel, caption=""):
     return Picture(figure, caption)
 
 
-def _rings(ax, mean, a):
+def sigma_ellipses(ax, mean, a, colour=INK):
+    """Ellipses at 1, 2 and 3 standard deviations of a Gaussian, its mean (2,), its factor a (2, 2)."""
     turn = np.linspace(0, 2 * np.pi, 100)
     for radius in (1, 2, 3):
-        ax.plot(*(mean + radius * np.stack([np.cos(turn), np.sin(turn)], 1) @ a.T).T, color=INK, lw=1)
+        ax.plot(*(mean + radius * np.stack([np.cos(turn), np.sin(turn)], 1) @ a.T).T, color=colour, lw=1)
 
 
 def tiles(ax, x, columns):

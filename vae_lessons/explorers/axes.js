@@ -77,7 +77,7 @@ function explore(stage, sent) {
         codes[2 * n + 1] += v[k] * mu[n * size + k];
       }
     plane.background(() => {
-      for (const r of [1, 2, 3]) plane.ellipse([0, 0], [[1, 0], [0, 1]], r, { dash: [2, 3] });
+      plane.prior();
       scatter(plane, codes, labels, colours);
     });
     const quarter = spread(0, 90, 31).map(lost), across = spread(-90, 90, 61); // a quarter turn swaps the axes

@@ -3,7 +3,7 @@
 import torch
 
 from vae_lessons import measures, plots
-from vae_lessons.explorers.page import Page, decoder
+from vae_lessons.explorers.page import Page, decoder, draw_plane
 from vae_lessons.plots import COLOURS
 from vae_lessons.settings import whole_number
 
@@ -83,10 +83,9 @@ def _taught(model, labelled):
 
 def _still(model, mu, y, start, pair, covariance, shared, whole, names, caption):
     figure, (plane, walks, bars) = plots.axes(1, 3, size=(3.3, 3.2), width_ratios=[1, 1.2, 1])
-    plots.scatter(plane, plots.array(mu[:IMAGES, pair]), plots.array(y[:IMAGES]))
-    plane.plot(3, 0, "o", ms=11, mfc="white", mec=plots.INK, mew=2)
+    draw_plane(plane, mu[:IMAGES, pair], plots.array(y[:IMAGES]), [-4, 4, -4, 4], (3, 0))
     labels = [f"$z_{{{axis + 1}}}$" for axis in pair]
-    plane.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", xlabel=labels[0], ylabel=labels[1])
+    plane.set(xlabel=labels[0], ylabel=labels[1])
     z = mu[start].repeat(2, len(STEPS), 1)
     z[0, :, pair[0]] = z[1, :, pair[1]] = STEPS
     plots.tiles(walks, plots.drawable(model.picture(z.flatten(0, 1))), len(STEPS))

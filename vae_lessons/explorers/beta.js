@@ -26,7 +26,7 @@ function explore(stage, { sweep, start, labels, colours, shape, draws, limit }) 
     const pictures = Array.from({ length: count }, (_, i) => decode(draws.subarray(2 * i, 2 * i + 2)));
     const outside = labels.filter((_, i) => Math.max(Math.abs(codes[2 * i]), Math.abs(codes[2 * i + 1])) > limit).length;
     plot.background(() => {
-      for (const radius of [1, 2, 3]) plot.ellipse([0, 0], [[1, 0], [0, 1]], radius, { dash: [2, 3] });
+      plot.prior();
       scatter(plot, codes, labels, colours);
       if (outside) plot.write(`${outside} of ${labels.length} lie outside`, plot.width - 18, 32, { size: 11, align: "right", halo: true });
     });
@@ -54,10 +54,7 @@ function explore(stage, { sweep, start, labels, colours, shape, draws, limit }) 
   function draw(z) {
     const { decode, pictures, outside } = models[chosen.index], { beta, kl, nll } = sweep[chosen.index], picture = decode(z);
     plot.begin();
-    drawing.begin();
-    drawing.write("decoded there", 1, 8);
-    drawing.image(picture, shape, 1, 17, tile);
-    drawing.write(`z = (${said(z[0])}, ${said(z[1])})`, 1, tile + 28);
+    drawing.captioned("decoded there", picture, shape, tile, `z = (${said(z[0])}, ${said(z[1])})`);
     const words = `β = ${beta}: KL ${said(kl, 1)}, nll ${said(nll, 1)} nats per image.`;
     stage.drawn(outside ? `${words} ${outside} of ${labels.length} codes lie outside the axes.` : words,
       { beta, kl, nll, outside, z, picture, pictures });

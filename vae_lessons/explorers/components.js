@@ -1,5 +1,5 @@
 // Images, and what the first L principal components rebuild of them: mean + z components.
-function explore(stage, { mean, components: { weight, scale }, codes, images, shape, kept, latent, colour }) {
+function explore(stage, { mean, components: { weight, scale }, codes, images, shape, kept, latent, colours }) {
   const size = mean.length, most = kept.length - 1, count = images.length / size, side = 62, step = side + 6, label = 18;
   const rows = Float32Array.from(weight, (w, i) => w * scale[Math.floor(i / size)]);
   const blocks = []; // five images side by side, so that two blocks fit under each other on a phone
@@ -37,7 +37,7 @@ function explore(stage, { mean, components: { weight, scale }, codes, images, sh
       }
     }
     bar.begin();
-    bar.box(0, 100 * share, 0, 1, { colour });
+    bar.box(0, 100 * share, 0, 1, { colour: colours[0] });
     stage.drawn(`L = ${many}: ${said(100 * share, 1)} % of the variance kept.`, { latent: many, kept: share, rebuilt });
   }
 

@@ -32,7 +32,6 @@ def components(pca, data, latent=16):
             "shape": images.shape[1:],
             "kept": kept.tolist(),
             "latent": latent,
-            "colour": plots.COLOURS[0],
         },
     )
 

@@ -30,11 +30,8 @@ def _still(caption):
     both *= first * second
     covariance = torch.tensor([[first**2, both], [both, second**2]], dtype=torch.float64)
     z = sample_cloud(DRAWS, torch.zeros(2).double(), covariance, torch.Generator().manual_seed(0))
-    turn = torch.linspace(0, 2 * torch.pi, 100, dtype=torch.float64)
-    circle = torch.stack([turn.cos(), turn.sin()], 1) @ torch.linalg.cholesky(covariance).T
     figure, ax = plots.axes()
     ax.plot(*z.T, ".", color=COLOURS[0], ms=3, alpha=0.6)
-    for radius in (1, 2, 3):
-        ax.plot(*(radius * circle).T, color=plots.INK, lw=1)
+    plots.sigma_ellipses(ax, 0, plots.array(torch.linalg.cholesky(covariance)))
     ax.set(xlim=(-6, 6), ylim=(-6, 6), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
     return plots.Picture(figure, caption)

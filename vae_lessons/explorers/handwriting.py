@@ -3,14 +3,13 @@
 import torch
 
 from vae_lessons import plots
-from vae_lessons.explorers.latent import box
 from vae_lessons.explorers.page import (
     Page,
     as_bytes,
-    check_plane,
     decoder,
+    draw_plane,
     encoder,
-    named,
+    planes_of,
     real_images,
 )
 
@@ -25,19 +24,13 @@ def handwriting(models, data, limit=None, first=0):
     q(z|x), and copies. Test images can be taken instead, `first` to begin with; `limit` gives all planes one
     scale. Raises ValueError unless latent is 2, images are grey squares and the networks are linear layers.
     """
-    models = named(models)
-    for _, model in models:
-        check_plane(model)
     images, y = real_images(data, SENT)
     if images.shape[1] != 1 or images.shape[2] != images.shape[3]:
         raise ValueError(f"Handwriting is grey, on a square, but the images are {tuple(images.shape[1:])}.")
-    planes = []
-    for name, model in models:
-        codes = model.code(images).float()
-        planes.append({"name": name, "model": model, "codes": codes, "box": box(codes, limit)})
+    planes = planes_of(models, images, limit)
     caption = (
-        f"Explorer: a pad to write a digit on; for {' and '.join(name for name, _ in models)}, where the "
-        "digit lies among the codes of real images, and copies of it."
+        f"Explorer: a pad to write a digit on; for {' and '.join(plane['name'] for plane in planes)}, where "
+        "the digit lies among the codes of real images, and copies of it."
     )
     sent = [
         {"name": plane["name"], "codes": plane["codes"], "box": plane["box"]}
@@ -66,7 +59,6 @@ def _still(planes, images, y, first, caption):
     )
     made[0].set_title("written, and its copies", fontsize=10)
     for plane, ax in zip(planes, made[1:], strict=True):
-        plots.scatter(ax, plots.array(plane["codes"]), y)
-        ax.plot(*plots.array(plane["model"].code(x)[0]), "o", ms=11, mfc="none", mec=plots.INK, mew=2)
-        ax.set(xlim=plane["box"][:2], ylim=plane["box"][2:], aspect="equal", title=plane["name"])
+        draw_plane(ax, plane["codes"], y, plane["box"], plane["model"].code(x)[0])
+        ax.set_title(plane["name"])
     return plots.Picture(figure, caption)

@@ -39,22 +39,13 @@ function explore(stage, { decoder, codes, labels, colours, box, shape, grid, dis
     for (const [x, y, hole] of asked.slice(-RINGS)) plot.ring(x, y, { colour: hole ? HOLE : FULL, width: 3 });
     if (answer) plot.ring(...z, { colour: answer.hole ? HOLE : FULL, width: 3, radius: 15 }); // around the handle
     const picture = decode(z);
-    drawing.begin();
-    drawing.write("decoded there", 1, 8);
-    drawing.image(picture, shape, 1, 17, tile);
-    drawing.write(`z = (${said(z[0])}, ${said(z[1])})`, 1, tile + 28);
-    nearest.begin();
-    nearest.write("nearest own picture", 1, 8);
-    if (answer) {
-      nearest.image(imageAt(own, answer.index, size), shape, 1, 17, tile);
-      nearest.write(answer.hole ? "A hole" : "Not a hole", 1, tile + 28, { bold: true, colour: answer.hole ? HOLE : FULL });
-    } else {
-      nearest.image(new Float32Array(size).fill(shape[0] === 3 ? 1 : 0), shape, 1, 17, tile);
-      nearest.write("not asked yet", 1, tile + 28);
-    }
+    drawing.captioned("decoded there", picture, shape, tile, `z = (${said(z[0])}, ${said(z[1])})`);
+    const white = new Float32Array(size).fill(shape[0] === 3 ? 1 : 0), verdict = answer?.hole ? "A hole" : "Not a hole";
+    nearest.captioned("nearest own picture", answer ? imageAt(own, answer.index, size) : white, shape, tile,
+      answer ? verdict : "not asked yet", answer && { bold: true, colour: answer.hole ? HOLE : FULL });
     const found = asked.filter(([, , hole]) => hole).length, tries = asked.length;
     const words = [answer
-      ? `${answer.hole ? "A hole" : "Not a hole"}: the nearest of the model's own pictures is ${said(answer.distance)} away, the limit is ${said(limit)}.`
+      ? `${verdict}: the nearest of the model's own pictures is ${said(answer.distance)} away, the limit is ${said(limit)}.`
       : "Is this a hole? Let go of the handle, or press Enter or “Ask here”."];
     if (tries) words.push(`${found} found in ${tries} ${tries === 1 ? "try" : "tries"}.`);
     if (shown) words.push(`All holes are shaded, ${Math.round(100 * share)} % of the plane.`);

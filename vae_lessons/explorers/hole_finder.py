@@ -5,8 +5,15 @@ import torch
 from matplotlib.colors import to_rgba
 
 from vae_lessons import measures, plots
-from vae_lessons.explorers.latent import box
-from vae_lessons.explorers.page import Page, as_bytes, check_plane, decoder, real_images
+from vae_lessons.explorers.page import (
+    Page,
+    as_bytes,
+    box,
+    check_plane,
+    decoder,
+    draw_plane,
+    real_images,
+)
 
 GRID = 100  # places in a row of the map; a step of the handle by an arrow key is two of them
 SHADES = 16  # of grey, in which the model's own pictures are sent: half the bytes, and it can hardly be seen
@@ -64,11 +71,10 @@ def _still(model, codes, y, plane, places, over, nearest):
     inner[edge:-edge, edge:-edge] = True
     place = over.where(inner.flatten(), over.min()).argmax()
     figure, (ax, beside) = plots.axes(1, 2, size=(3, 3.8), width_ratios=[3, 1])
-    plots.scatter(ax, plots.array(codes), y)
     shade = np.where(plots.array(over > 0)[:, None], to_rgba(plots.COLOURS[6], 0.35), 0)
     ax.imshow(shade.reshape(GRID, GRID, 4), extent=plane, interpolation="nearest", zorder=3)
-    ax.plot(*places[place], "o", ms=11, mfc="white", mec=plots.INK, mew=2, zorder=4)
-    ax.set(xlim=plane[:2], ylim=plane[2:], aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+    draw_plane(ax, codes, y, plane, places[place])
+    ax.set(xlabel="$z_1$", ylabel="$z_2$")
     pictures = torch.stack([model.picture(places[place][None]).cpu()[0], nearest[place]])
     plots.tiles(beside, plots.drawable(pictures), 1)
     beside.set_title("decoded;\nits nearest", fontsize=9)

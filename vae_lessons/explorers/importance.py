@@ -69,10 +69,7 @@ def _still(log_joint, mu, sigma, image, sent, limit, caption):
     figure, (plane, bars) = plots.axes(1, 2, size=(4.2, 3.6), width_ratios=(1, 1))
     seen = (log_joint - log_joint.max()).exp().sqrt()
     plane.imshow(plots.array(seen), origin="lower", extent=(-limit, limit) * 2, cmap="Greys")
-    turn = torch.linspace(0, 2 * math.pi, 100)
-    circle = torch.stack([turn.cos(), turn.sin()], 1)
-    for radius in (1, 2, 3):
-        plane.plot(*(mu + radius * sigma * circle).T, color=COLOURS[0])
+    plots.sigma_ellipses(plane, plots.array(mu), plots.array(sigma.diag()), COLOURS[0])
     plane.set(xlabel="$z_1$", ylabel="$z_2$")
     values = {"ELBO": log_w.mean(), f"L for K = {DRAWS:,}": log_mean_exp(log_w), "log p(x)": sent["evidence"]}
     reach = max(12.0, 1.2 * (sent["evidence"] - values["ELBO"].item()))  # the axis starts below the ELBO

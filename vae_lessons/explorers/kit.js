@@ -429,6 +429,19 @@ class Plot {
     this.line(xs, turn.map((t) => my + radius * (c * Math.cos(t) + d * Math.sin(t))), { width: 1, ...style });
   }
 
+  // All that a small paper shows: words, a picture below them, words below it.
+  captioned(above, values, shape, side, below, style) {
+    this.begin();
+    this.write(above, 1, 8);
+    this.image(values, shape, 1, 17, side);
+    this.write(below, 1, side + 28, style);
+  }
+
+  // The circles at 1, 2 and 3 standard deviations of N(0, I).
+  prior() {
+    for (const radius of [1, 2, 3]) this.ellipse([0, 0], [[1, 0], [0, 1]], radius, { dash: [2, 3] });
+  }
+
   // An image, numbers 0 to 1 (*shape), its corner and side in pixels of the page: one channel is ink on white.
   image(values, [channels, height, width], px, py, side, { frame = true } = {}) {
     const small = element("canvas", { width, height }), inner = small.getContext("2d");

@@ -28,14 +28,8 @@ function explore(stage, { models, images, shape, labels, colours, walk }) {
       const line = [at(a.value), at(b.value)];
       plot.line(line.map(([x]) => x), line.map(([, y]) => y), { width: 1.5, dash: [5, 3] });
       const picture = decode(z), { index, distance } = nearest(picture);
-      drawing.begin();
-      drawing.write("decoded there", 1, 8);
-      drawing.image(picture, shape, 1, 17, tile);
-      drawing.write(`z = (${said(z[0])}, ${said(z[1])})`, 1, tile + 28);
-      real.begin();
-      real.write(`nearest image: a ${labels[index]}`, 1, 8);
-      real.image(imageAt(images, index, size), shape, 1, 17, tile);
-      real.write(`distance ${distance.toFixed(2)}`, 1, tile + 28);
+      drawing.captioned("decoded there", picture, shape, tile, `z = (${said(z[0])}, ${said(z[1])})`);
+      real.captioned(`nearest image: a ${labels[index]}`, imageAt(images, index, size), shape, tile, `distance ${said(distance)}`);
       const words = `decoded at (${said(z[0])}, ${said(z[1])}); the nearest image is a ${labels[index]}, at distance ${distance.toFixed(2)}`;
       return { picture, index, distance, z, words: several ? `${name}: ${words}.` : `D${words.slice(1)}.` };
     }

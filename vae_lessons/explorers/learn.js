@@ -51,7 +51,7 @@ function terms(net, x, eps, slopes) {
   for (let i = 0; i < logits.length; i++) {
     const v = logits[i];
     nll += Math.max(v, 0) - v * x[i] + Math.log1p(Math.exp(-Math.abs(v)));
-    wrong[i] = 1 / (1 + Math.exp(-v)) - x[i];
+    wrong[i] = sigmoid(v) - x[i];
   }
   for (let i = 0; i < latent; i++) kl += (mu[i] ** 2 + sigma[i] ** 2 - 1 - logVar[i]) / 2;
   const byG = backward(net.draw, slopes.draw, g, wrong).map((slope, i) => (g[i] > 0 ? slope : 0));
@@ -84,16 +84,12 @@ class Learner {
       [name, { weight: new Float32Array(weight.length), bias: new Float32Array(bias.length) }]));
   }
 
-  image(i) {
-    return Float32Array.from(this.images.subarray(i * this.size, (i + 1) * this.size), (byte) => byte / 255);
-  }
-
   advance() {
     let [nll, kl] = [0, 0];
     for (let b = 0; b < this.batch; b++) {
       const i = Math.floor(this.uniform() * this.count);
       const eps = Float32Array.from({ length: this.sizes.latent }, this.noise);
-      const one = terms(this.net, this.image(i), eps, this.slopes);
+      const one = terms(this.net, imageAt(this.images, i, this.size), eps, this.slopes);
       nll += one.nll / this.batch;
       kl += one.kl / this.batch;
     }
@@ -117,10 +113,9 @@ class Learner {
   look(images, count, draws) {
     const { latent } = this.sizes, codes = new Float32Array(count * latent);
     for (let i = 0; i < count; i++) {
-      const x = Float32Array.from(images.subarray(i * this.size, (i + 1) * this.size), (byte) => byte / 255);
-      codes.set(linear(this.net.heads, relu(linear(this.net.enter, x))).subarray(0, latent), i * latent);
+      codes.set(linear(this.net.heads, relu(linear(this.net.enter, imageAt(images, i, this.size)))).subarray(0, latent), i * latent);
     }
-    const pictures = draws.map((z) => linear(this.net.draw, relu(linear(this.net.leave, z))).map((v) => 1 / (1 + Math.exp(-v))));
+    const pictures = draws.map((z) => linear(this.net.draw, relu(linear(this.net.leave, z))).map(sigmoid));
     return { codes, pictures };
   }
 }
@@ -157,7 +152,7 @@ function explore(stage, { images, count, shown, labels, colours, shape, sizes, s
   const noise = normals(7), draws = Array.from({ length: 25 }, () => Float32Array.from({ length: sizes.latent }, noise));
   const plane = new Plot({ width: 360, height: 360, x: [-limit, limit], y: [-limit, limit], equal: true, xlabel: "z\u2081", ylabel: "z\u2082",
     label: "The codes of test images, coloured by class" });
-  plane.background(() => [1, 2, 3].forEach((r) => plane.ellipse([0, 0], [[1, 0], [0, 1]], r, { width: 0.8, dash: [2, 3] })));
+  plane.background(() => plane.prior());
   const tile = 54, drawn = new Plot({ width: 5 * (tile + 3), height: 5 * (tile + 3) + 18, label: "Pictures of draws from N(0, I)" });
   const curve = new Plot({ width: 300, height: 200, x: [0, steps], y: [0, 260], xlabel: "step", ylabel: "nats per image",
     label: "Reconstruction error and KL over the steps" });
@@ -170,7 +165,7 @@ function explore(stage, { images, count, shown, labels, colours, shape, sizes, s
   const again = button("Start again", () => { worker.postMessage({ run: false }); begin(); });
   const working = (on) => { train.disabled = on; halt.disabled = !on; };
   const url = URL.createObjectURL(new Blob([[uniforms, normals, initial, linear, backward, terms, Learner].map(String).join("\n"),
-    `\nconst relu = ${relu};\n(${work})();`], { type: "text/javascript" }));
+    `\nconst relu = ${relu}, sigmoid = ${sigmoid}, imageAt = ${imageAt};\n(${work})();`], { type: "text/javascript" }));
   let history, worker;
 
   function begin() {

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vae_lessons.plots import COLOURS, array, classes
+from vae_lessons.plots import COLOURS, INK, array, classes, scatter
 
 HERE = Path(__file__).parent
 IMAGES = 1_000  # real images that an explorer sends: the points of a plane, and where the nearest is found
@@ -156,7 +156,39 @@ def check_plane(model):
         raise ValueError(f"A plane needs codes of 2 numbers, but latent is {latent}.")
 
 
+def box(codes, limit=None):
+    """What part of the plane is shown, (N, 2) -> [left, right, bottom, top], a square."""
+    if limit:
+        return [-limit, limit, -limit, limit]
+    low, high = codes.amin(0), codes.amax(0)
+    half = float(0.53 * (high - low).max().clamp(min=1e-3))
+    x, y = ((low + high) / 2).tolist()
+    return [x - half, x + half, y - half, y + half]
+
+
 def named(models):
     """A model, a list of models, or a dictionary -> [(name, model)]."""
     several = models if isinstance(models, list | tuple) else [models]
     return list(models.items()) if isinstance(models, dict) else [(type(m).__name__, m) for m in several]
+
+
+def planes_of(models, images, limit=None):
+    """Each model's plane of codes; models as for `named` -> list of dict: name, model, codes (N, 2), box.
+
+    Raises ValueError unless latent is 2.
+    """
+    models = named(models)
+    for _, model in models:
+        check_plane(model)
+    codes = [model.code(images).float() for _, model in models]
+    return [
+        {"name": name, "model": model, "codes": z, "box": box(z, limit)}
+        for (name, model), z in zip(models, codes, strict=True)
+    ]
+
+
+def draw_plane(ax, codes, y, ends, at):
+    """A plane of codes (N, 2) as a still shows it, coloured by class (N,), the handle at a place (2,)."""
+    scatter(ax, array(codes), y)
+    ax.plot(*array(at), "o", ms=11, mfc="white", mec=INK, mew=2, zorder=4)
+    ax.set(xlim=ends[:2], ylim=ends[2:], aspect="equal")
