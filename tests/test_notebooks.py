@@ -108,6 +108,12 @@ def test_headings_go_down_one_level_at_a_time(cells):
     assert all(below <= above + 1 for above, below in pairwise(levels))
 
 
+def test_no_text_holds_a_control_character(cells):
+    """A backslash lost on the way makes a backspace of the b in an equation's beta."""
+    for cell in cells:
+        assert not re.search(r"[\x00-\x09\x0b-\x1f]", source(cell)), source(cell)
+
+
 def test_size(path, cells):
     assert path.stat().st_size < 2_000_000
     assert 20 <= len(cells) <= 45
