@@ -33,6 +33,14 @@ def test_links_and_pictures_exist():
     assert (ROOT / "notebooks" / "00_start_here.ipynb").exists()
 
 
+def test_no_link_is_a_placeholder():
+    pages = [README, *(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb"))]
+    pages.append((ROOT / "tests" / "README.md").read_text(encoding="utf-8"))
+    for page in pages:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page):
+            assert not re.search(r"[/<{](OWNER|USER|ORG|YOUR[-_A-Z]*|TODO|REPO)\b|example\.(com|org)", target), target
+
+
 def test_both_commands_are_one_line_and_install_the_requirements():
     commands = re.findall(r"^    (python3 .*)$", README, flags=re.M)
     assert len(commands) == 2
@@ -62,6 +70,6 @@ def test_binder_installs_the_same_as_the_readme():
 
 
 def test_binder_opens_the_first_lesson_and_installs_the_package():
-    assert "urlpath=lab/tree/notebooks/00_start_here.ipynb" in README
+    assert "mybinder.org" in README and "`/lab/tree/notebooks/00_start_here.ipynb`" in README
     assert "pip install --no-deps" in (ROOT / "binder" / "postBuild").read_text()
     assert (ROOT / "binder" / "runtime.txt").read_text().strip() == "python-3.11"
