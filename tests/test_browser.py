@@ -96,6 +96,7 @@ def play(root):
 
 def train_and_stop(root):
     train, stop = root.locator("button").all()
+    assert not root.page.locator(".vae-training-still").is_visible()
     before = root.evaluate(SHOWN)
     train.click()
     root.page.wait_for_function(
@@ -141,6 +142,12 @@ def test_every_explorer_moves_with_its_kernel_and_without(lesson, lab):
     roots.nth(len(wanted) - 1).wait_for(state="attached")
     page.wait_for_timeout(2000)
     assert [name_of(root) for root in roots.all()] == wanted
+    still = page.locator(".vae-training-still")
+    assert still.count() == calls(path).count("training")
+    if still.count():  # and no word that its widget is gone
+        still.scroll_into_view_if_needed()
+        assert still.is_visible()
+        assert not page.get_by_text("Error displaying widget").is_visible()
     for root in roots.all():
         root.scroll_into_view_if_needed()
         root.locator(".vae-page").wait_for()

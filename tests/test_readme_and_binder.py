@@ -9,6 +9,9 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+PLACEHOLDER = re.compile(r"[/<{](OWNER|USER|ORG|YOUR[-_A-Z]*|TODO|REPO)\b|example\.(com|org)")
+
+
 def numbers(text):
     return [float(n) for n in re.findall(r"-?\d+\.?\d*", re.sub(r"in [\d.]+ s on \w+", "", text))]
 
@@ -38,7 +41,9 @@ def test_no_link_is_a_placeholder():
     pages.append((ROOT / "tests" / "README.md").read_text(encoding="utf-8"))
     for page in pages:
         for target in re.findall(r"\]\(([^)\s]+)\)", page):
-            assert not re.search(r"[/<{](OWNER|USER|ORG|YOUR[-_A-Z]*|TODO|REPO)\b|example\.(com|org)", target), target
+            assert not re.search(
+                r"[/<{](OWNER|USER|ORG|YOUR[-_A-Z]*|TODO|REPO)\b|example\.(com|org)", target
+            ), target
 
 
 def test_both_commands_are_one_line_and_install_the_requirements():
@@ -70,6 +75,7 @@ def test_binder_installs_the_same_as_the_readme():
 
 
 def test_binder_opens_the_first_lesson_and_installs_the_package():
-    assert "mybinder.org" in README and "`/lab/tree/notebooks/00_start_here.ipynb`" in README
+    assert "mybinder.org" in README
+    assert "`/lab/tree/notebooks/00_start_here.ipynb`" in README
     assert "pip install --no-deps" in (ROOT / "binder" / "postBuild").read_text()
     assert (ROOT / "binder" / "runtime.txt").read_text().strip() == "python-3.11"

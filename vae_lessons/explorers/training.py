@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import ipywidgets as widgets
 import torch
+from IPython.display import display
 
 from vae_lessons import plots
 from vae_lessons.explorers.page import check_plane, real_images
@@ -21,6 +22,11 @@ from vae_lessons.train import fit
 REHEARSED = 0, 10, 40, 120  # steps that the still shows
 PAUSE = 0.5  # seconds between two pictures, at least
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+ONE_OF_BOTH = """<style>
+.jp-OutputArea:has(.vae-explorer-training) .vae-training-still,
+.jp-OutputArea:has(.vae-training-still) [data-mime-type$="widget-view+json"]:not(:has(.vae-explorer-training))
+{ display: none; }
+</style>"""
 SENTENCE = (
     "Explorer: four moments of a training, from the untrained model on; the plane of codes, coloured by "
     "class, unfolds over the prior's circles, and draws from the prior turn from grey to digits."
@@ -131,9 +137,13 @@ class Training:
     def __repr__(self):
         return SENTENCE
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
+    def _ipython_display_(self):
+        """The live view, and the still, which JupyterLab shows instead once no kernel holds the view."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
-        return self.still()._repr_mimebundle_() | {WIDGET_VIEW: view}
+        display({WIDGET_VIEW: view}, raw=True)
+        still = self.still()._repr_mimebundle_()
+        still["text/html"] = f'<div class="vae-training-still">{ONE_OF_BOTH}{still["text/html"]}</div>'
+        display(still, raw=True)
 
 
 def training(model, data, limit=4.5, **settings):
