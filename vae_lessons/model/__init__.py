@@ -3,5 +3,16 @@
 from vae_lessons.model.mlp import Posterior, TwoHeads, mlp
 from vae_lessons.model.saved import load_model, save_model
 from vae_lessons.model.vae import VAE, Autoencoder, Output
+from vae_lessons.model.vq import WordVAE
 
-__all__ = ["VAE", "Autoencoder", "Output", "Posterior", "TwoHeads", "load_model", "mlp", "save_model"]
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "Output",
+    "Posterior",
+    "TwoHeads",
+    "WordVAE",
+    "load_model",
+    "mlp",
+    "save_model",
+]
