@@ -16,7 +16,8 @@ def quantise(h, book):
     index = argmin_k |h - e_k|^2,  z = h + sg(e_index - h)
 
     z has the value of the word, and its gradient goes to h as it is: the straight-through estimator. None
-    reaches the book. Raises ValueError if the shapes do not fit. (van den Oord et al. 2017; Bengio et al. 2013)
+    reaches the book. Raises ValueError if the shapes do not fit.
+    (Bengio et al. 2013; van den Oord et al. 2017)
     """
     if tensor("h", h).ndim != 3 or tensor("book", book).ndim != 2 or h.shape[-1] != book.shape[-1]:
         shapes = f"{tuple(h.shape)} and {tuple(book.shape)}"
@@ -68,7 +69,7 @@ def grid(levels):
 class WordVAE(Autoencoder):
     """The vector-quantised VAE (van den Oord et al. 2017): its code is a sentence of `words` words.
 
-    The encoder gives `words` vectors of `width` numbers; each is replaced by the nearest of the `size` words in
+    The encoder gives `words` vectors of `width` numbers; each is replaced by the nearest of `size` words in
     one codebook, `book`. `update` says how that learns: "loss", by the gradient of `vq_loss`; "ema", as the
     moving average of the vectors that chose each word, started at vectors of the first batch. `levels`, such
     as (4, 4, 4), makes the book a fixed grid between -1 and 1 instead (`grid`), to which the vectors are
@@ -115,7 +116,7 @@ class WordVAE(Autoencoder):
         return h if self.levels is None else h.tanh()
 
     def forward(self, x, eps=None, generator=None):
-        """Vectors, sentence and reconstruction, (B, *shape) -> Output with mu (B, M D) and z the index (B, M)."""
+        """Vectors mu (B, M D), sentence z (B, M) and its decoding, (B, *shape) -> Output. The noise is unused."""
         h = self.vectors(x)
         z, index = quantise(h, self.book)
         return Output(self.decode(z.flatten(1)), h.flatten(1), None, index)
