@@ -1,4 +1,4 @@
-"""Codebooks: the nearest word by comparison, what each gradient reaches, how a book learns, the model's nats."""
+"""Codebooks: the nearest word by comparison, what each gradient reaches, how a book learns, true bounds."""
 
 import math
 
