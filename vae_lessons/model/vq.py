@@ -116,7 +116,7 @@ class WordVAE(Autoencoder):
         return h if self.levels is None else h.tanh()
 
     def forward(self, x, eps=None, generator=None):
-        """Vectors mu (B, M D), sentence z (B, M) and its decoding, (B, *shape) -> Output. Nothing is random."""
+        """Vectors mu (B, M D), sentence z (B, M) and its picture as logits, (B, *shape) -> Output."""
         h = self.vectors(x)
         z, index = quantise(h, self.book)
         return Output(self.decode(z.flatten(1)), h.flatten(1), None, index)

@@ -80,14 +80,16 @@ quantise = Exercise(
     mistakes=(
         Mistake(
             "no straight-through",
-            "z is the word itself, so no gradient reaches h, and the encoder learns nothing. Give z the value of "
+            "z is the word itself, so no gradient reaches h, and the encoder learns nothing. Give z the "
+            "value of "
             "the word and the gradient of h: h + (e - h).detach().",
             PUBLIC,
             (_with(lambda h, e: e), _with(lambda h, e: e.detach())),
         ),
         Mistake(
             "straight-through reversed",
-            "this is e + (h - e).detach(), whose value is h: nothing is put into words. The value has to be that "
+            "this is e + (h - e).detach(), whose value is h: nothing is put into words. The value has to "
+            "be that "
             "of the word, the gradient that of h: h + (e - h).detach().",
             PUBLIC,
             (_with(lambda h, e: e + (h - e).detach()),),
@@ -100,7 +102,8 @@ quantise = Exercise(
         ),
         Mistake(
             "the book gets the gradient, too",
-            "the value is right, but the gradient reaches both h and the book. With straight-through it reaches h "
+            "the value is right, but the gradient reaches both h and the book. With straight-through it "
+            "reaches h "
             "only; the book learns from vq_loss.",
             PUBLIC,
             (_with(lambda h, e: h + e - h.detach()),),
@@ -144,7 +147,8 @@ quantise = Exercise(
         ),
         Mistake(
             "vectors mixed up",
-            "view or reshape was used where the dimensions are in another order, so that the numbers of several "
+            "view or reshape was used where the dimensions are in another order, so that the numbers of "
+            "several "
             "vectors are mixed. The D numbers of one vector are the last dimension of h.",
             PUBLIC,
             (
@@ -198,7 +202,8 @@ quantise = Exercise(
     ),
     hints=(
         "h[:, :, None] - book has the shape (B, M, K, D): each vector less each word.",
-        "The index is where the sum of squares over the last dimension is smallest: .argmin(-1). The words are "
+        "The index is where the sum of squares over the last dimension is smallest: .argmin(-1). The "
+        "words are "
         "book[index].",
         "z = h + (book[index] - h).detach() has the value of the word, and its gradient is that of h.",
     ),

@@ -49,7 +49,8 @@ sentence_nats = Exercise(
     mistakes=(
         Mistake(
             "seeing its own word",
-            "row m + 1 is read for word m: those logits come after the word was read, so that the writer can copy "
+            "row m + 1 is read for word m: those logits come after the word was read, so that the writer "
+            "can copy "
             "it. Word m is judged by logits[:, m], which has read the m words before it.",
             PUBLIC,
             (lambda logits, index: _nats(_logs(logits[:, 1:]), index).sum(1),),
@@ -108,7 +109,8 @@ sentence_nats = Exercise(
         ),
         Mistake(
             "softmax over places",
-            "the softmax goes over the places of the sentence. What adds up to 1 are the K words at one place, the "
+            "the softmax goes over the places of the sentence. What adds up to 1 are the K words at one "
+            "place, the "
             "last dimension.",
             PUBLIC,
             (
@@ -136,14 +138,16 @@ sentence_nats = Exercise(
         ),
         Mistake(
             "the writer's entropy",
-            "this is the entropy of what the writer expects, whichever word is there. Charge the word that is "
+            "this is the entropy of what the writer expects, whichever word is there. Charge the word "
+            "that is "
             "there, index.",
             NEAR,
             (lambda logits, index: -(_logs(logits[:, :-1]) * logits[:, :-1].softmax(-1)).sum((1, 2)),),
         ),
     ),
     hints=(
-        "logits has one row more than the sentence has words. Row m has read m words: which row is for the first?",
+        "logits has one row more than the sentence has words. Row m has read m words: which row is for "
+        "the first?",
         "logits[:, :-1].log_softmax(-1) is log p of all K words at each of the M places.",
         "gather(2, index[..., None]) takes those of the words that are there. Add them up, with a minus.",
     ),

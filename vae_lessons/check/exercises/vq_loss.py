@@ -60,14 +60,16 @@ vq_loss = Exercise(
     mistakes=(
         Mistake(
             "after straight-through",
-            "the value is right, but no gradient reaches e, and h gets that of both parts: this is what happens "
+            "the value is right, but no gradient reaches e, and h gets that of both parts: this is what "
+            "happens "
             "when e is z, after the straight-through estimator. Use the words e themselves.",
             PUBLIC,
             (_after,),
         ),
         Mistake(
             "beta on the wrong term",
-            "beta stands before the codebook loss here. It belongs to the commitment loss, the part that moves h. "
+            "beta stands before the codebook loss here. It belongs to the commitment loss, the part that "
+            "moves h. "
             "(The training curve would not tell: only the gradients do.)",
             PUBLIC,
             (
@@ -77,7 +79,8 @@ vq_loss = Exercise(
         ),
         Mistake(
             "no detach",
-            "the value is right, but each part moves both h and e. Detach h in the first and e in the second. "
+            "the value is right, but each part moves both h and e. Detach h in the first and e in the "
+            "second. "
             "(The training curve would not tell: only the gradients do.)",
             PUBLIC,
             (
@@ -87,7 +90,8 @@ vq_loss = Exercise(
         ),
         Mistake(
             "one detach forgotten",
-            "the value is right, but one of the two parts moves both h and e. Each part needs its own detach: h in "
+            "the value is right, but one of the two parts moves both h and e. Each part needs its own "
+            "detach: h in "
             "the first, e in the second.",
             NEAR,
             (
@@ -97,7 +101,8 @@ vq_loss = Exercise(
         ),
         Mistake(
             "the same detach twice",
-            "both parts detach the same side, so that the other never moves. Detach h in the first part and e in "
+            "both parts detach the same side, so that the other never moves. Detach h in the first part "
+            "and e in "
             "the second.",
             NEAR,
             (
@@ -113,7 +118,8 @@ vq_loss = Exercise(
         ),
         Mistake(
             "commitment loss missing",
-            "this is the codebook loss alone, so the encoder may run away from the book. Add beta |h - sg(e)|^2.",
+            "this is the codebook loss alone, so the encoder may run away from the book. Add beta |h - "
+            "sg(e)|^2.",
             COURSE,
             (lambda h, e, beta=0.25: _book(h, e), lambda h, e, beta=0.25: _book(h, e) + 0 * h.sum()),
         ),
@@ -134,7 +140,8 @@ vq_loss = Exercise(
         ),
         Mistake(
             "means instead of sums",
-            "this is averaged over the numbers of a sentence. The reconstruction is a sum over pixels, so this has "
+            "this is averaged over the numbers of a sentence. The reconstruction is a sum over pixels, "
+            "so this has "
             "to be a sum as well, or the book hardly learns.",
             PUBLIC,
             (
