@@ -115,10 +115,10 @@ class Writer(Sentences):
         return self.out(self.gru(self.embed(read))[0])
 
 
-def fit_writer(writer, index, epochs=6, batch=128, lr=4e-3, seed=None):
+def fit_writer(writer, index, epochs=6, batch=128, lr=4e-3, seed=None, loss=sentence_nats):
     """Train a Writer on sentences by their mean nats, (N, M) -> mean nats of each epoch, a list.
 
-    Adam with a one-cycle schedule, as `fit`. The same seed gives the same numbers on one machine.
+    `loss(logits, index)` gives the nats of each sentence, (B,). Adam with a one-cycle schedule, as `fit`. The same seed gives the same numbers on one machine.
     """
     epochs, batch, lr = (
         whole_number("epochs", epochs),
@@ -134,7 +134,7 @@ def fit_writer(writer, index, epochs=6, batch=128, lr=4e-3, seed=None):
     for _ in range(epochs):
         total = 0.0
         for rows in torch.randperm(len(index), generator=generator, device=index.device).split(batch):
-            nats = sentence_nats(writer(index[rows]), index[rows])
+            nats = loss(writer(index[rows]), index[rows])
             adam.zero_grad()
             nats.mean().backward()
             adam.step()
