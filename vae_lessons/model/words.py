@@ -118,7 +118,8 @@ class Writer(Sentences):
 def fit_writer(writer, index, epochs=6, batch=128, lr=4e-3, seed=None, loss=sentence_nats):
     """Train a Writer on sentences by their mean nats, (N, M) -> mean nats of each epoch, a list.
 
-    `loss(logits, index)` gives the nats of each sentence, (B,). Adam with a one-cycle schedule, as `fit`. The same seed gives the same numbers on one machine.
+    `loss(logits, index)` gives the nats of each sentence, (B,). Adam with a one-cycle schedule, as `fit`.
+    The same seed gives the same numbers on one machine.
     """
     epochs, batch, lr = (
         whole_number("epochs", epochs),
