@@ -19,14 +19,15 @@ def sentence(model, writer, data):
     """
     if (model.words, model.size) != (writer.words, writer.size):
         raise ValueError(
-            f"The model has {model.words} words out of {model.size}, the writer {writer.words} out of {writer.size}."
+            f"The model has {model.words} words out of {model.size}, and the writer {writer.words} out of "
+            f"{writer.size}."
         )
     first = [int((data.test.y == c).nonzero()[0]) for c in data.test.y.unique()]
     starts = model.index(data.test.batch(torch.tensor(first, device=data.test.pixels.device)).x).cpu()
     gru = {name: value.detach().float().cpu() for name, value in writer.gru.state_dict().items()}
     caption = (
-        "Explorer: a slider for each word of a sentence, the picture that it draws, and the probability of each "
-        "next word under the writer."
+        "Explorer: a slider for each word of a sentence, the picture that it draws, and the probability of "
+        "each next word under the writer."
     )
     return Page(
         "sentence",
