@@ -6,9 +6,9 @@ function explore(stage, { decoder, book, embed, input, state, output, starts, di
   const from = stepper("start with the sentence of a", { values: digits, value: digits[0], changed: restart });
   const sliders = Array.from({ length: words }, (_, m) =>
     slider(`word ${m + 1}`, { low: 0, high: size - 1, step: 1, value: 0, digits: 0, changed: draw }));
-  const keep = slider("words to keep", { low: 0, high: words - 1, step: 1, value: 0, digits: 0, changed: draw });
+  const keep = slider("words kept", { low: 0, high: words - 1, step: 1, value: 0, digits: 0, changed: draw });
   const rest = button("write the rest", () => { write(); draw(); });
-  const drawing = new Plot({ width: side, height: side + 38, label: "The picture of the sentence" });
+  const drawing = new Plot({ width: side + 4, height: side + 38, label: "The picture of the sentence" });
   const bars = new Plot({ width: 390, height: 260, x: [-0.5, size - 0.5], y: [0, 1], xlabel: "next word", ylabel: "probability",
     label: "The probability of each next word" });
 
@@ -52,9 +52,15 @@ function explore(stage, { decoder, book, embed, input, state, output, starts, di
     drawing.captioned("drawn", picture, shape, side, now.join(" "));
     let best = 0;
     p.forEach((v, k) => { if (v > p[best]) best = k; });
+    const top = [0.25, 0.5, 1].find((limit) => p[best] <= limit);
+    if (top !== bars.y[1]) {
+      bars.y = [0, top];
+      bars.yticks = ticksOf(0, top);
+      bars.background();
+    }
     bars.begin();
-    p.forEach((v, k) => bars.box(k - 0.45, k + 0.45, 0, v, { colour: colours[k === now[kept] ? 1 : 6] }));
-    bars.text(`word ${kept + 1} is now ${now[kept]}`, 0, 0.94, { size: 12, colour: colours[1] });
+    p.forEach((v, k) => bars.box(k - 0.45, k + 0.45, 0, v, { colour: colours[k === now[kept] ? 0 : 6] }));
+    bars.corner([[`word ${kept + 1} is now ${now[kept]}`, { colour: colours[0] }]], true);
     const given = kept ? `After ${now.slice(0, kept).join(" ")}` : "At the start";
     stage.drawn(`${given}, the writer's likeliest next word is ${best}, with probability ${said(p[best])}. Word ${kept + 1} is now ${now[kept]}, with probability ${said(p[now[kept]])}.`,
       { sentence: now, picture, p, kept });
