@@ -46,7 +46,7 @@ def test_every_sentence_shows_its_picture_and_the_writers_next_word(play, data, 
     compare(page.detail, model, writer)
     assert page.set("start with the sentence of a", 4)["sentence"] == four
     for kept in (1, 4):
-        compare(page.set("words kept", kept), model, writer)
+        compare(page.set("keep", kept), model, writer)
     for word in (0, 19):
         assert page.set("word 3", word)["sentence"] == [*four[:2], word, *four[3:]]
         compare(page.detail, model, writer)
@@ -55,7 +55,7 @@ def test_every_sentence_shows_its_picture_and_the_writers_next_word(play, data, 
 
 def test_the_rest_is_written_with_the_writers_probabilities_and_what_is_kept_stays(play, data, model, writer):
     page = play(sentence(model, writer, data))
-    page.set("words kept", 2)
+    page.set("keep", 2)
     start = page.detail["sentence"]
     seen = [page.press("write the rest") for _ in range(150)]
     assert all(one["sentence"][:2] == start[:2] for one in seen)

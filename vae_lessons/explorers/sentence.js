@@ -6,7 +6,7 @@ function explore(stage, { decoder, book, embed, input, state, output, starts, di
   const from = stepper("start with the sentence of a", { values: digits, value: digits[0], changed: restart });
   const sliders = Array.from({ length: words }, (_, m) =>
     slider(`word ${m + 1}`, { low: 0, high: size - 1, step: 1, value: 0, digits: 0, changed: draw }));
-  const keep = slider("words kept", { low: 0, high: words - 1, step: 1, value: 0, digits: 0, changed: draw });
+  const keep = slider("keep", { low: 0, high: words - 1, step: 1, value: 0, digits: 0, changed: draw });
   const rest = button("write the rest", () => { write(); draw(); });
   const drawing = new Plot({ width: side + 4, height: side + 38, label: "The picture of the sentence" });
   const bars = new Plot({ width: 390, height: 260, x: [-0.5, size - 0.5], y: [0, 1], xlabel: "next word", ylabel: "probability",
