@@ -100,9 +100,7 @@ class WordVAE(Autoencoder):
             self.register_buffer("book", book)
             return
         generator = torch.Generator().manual_seed(self.settings["seed"])
-        book = (
-            2 * torch.rand(size, width, generator=generator) - 1
-        ) / size  # as van den Oord et al. start it
+        book = (2 * torch.rand(size, width, generator=generator) - 1) / size  # as much public code starts it
         if update == "loss":
             self.book = nn.Parameter(book)
         else:
