@@ -113,3 +113,14 @@ def test_the_language_meter_shows_that_a_writer_which_sees_its_own_word_claims_t
         "seen the words"
         in language.read(Call(lambda a, i: nats_by_cross_entropy(a.roll(-1, 1), i)), seed).says
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_right_answer_is_told_that_the_gap_closes(dtype):
+    torch.set_default_dtype(dtype)
+    try:
+        verdict = check.sentence_nats.judge(nats_by_cross_entropy)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert verdict.status == "right"
+    assert "the gap closes" in verdict.message

@@ -12,7 +12,7 @@ OPEN = 0.25  # nats; a right answer ends below 0.1
 def world(seed, n=1_000):
     """Sentences of a Markov chain, int -> int64 (n, WORDS), and its entropy in nats a sentence."""
     generator = torch.Generator().manual_seed(seed)
-    p = torch.full((SIZE,), 1 / SIZE, device="cpu")
+    p = torch.full((SIZE,), 1 / SIZE, device="cpu", dtype=torch.float32)
     move = (2 * torch.randn(SIZE, SIZE, generator=generator, device="cpu", dtype=torch.float32)).softmax(1)
     index, nats = (
         torch.multinomial(p, n, replacement=True, generator=generator)[:, None],
@@ -46,7 +46,7 @@ def read(call, seed):
     index, entropy = world(seed)
     found = claimed(call, index)
     below, gap = found < entropy - OPEN, found - entropy > OPEN
-    verdict = "less than there is to say: it has seen the words before it guessed them"
+    verdict = "less than any writer can need, so something is not charged"
     verdict = verdict if below else "the gap stays open" if gap else "the gap closes"
     numbers = f"{found:.2f} nats a sentence, where the language has {entropy:.2f}"
     return Shown(
