@@ -13,6 +13,7 @@ from vae_lessons.measures.axes import (
     rotated,
     turn_to,
 )
+from vae_lessons.measures.judge import Judge, frechet_distance
 from vae_lessons.measures.kl_parts import Information, Parts, information, kl_parts
 from vae_lessons.measures.pictures import (
     Nearest,
@@ -41,6 +42,7 @@ from vae_lessons.measures.spaces import (
 __all__ = [
     "Aggregated",
     "Information",
+    "Judge",
     "Line",
     "Nearest",
     "Parts",
@@ -55,6 +57,7 @@ __all__ = [
     "continuity",
     "coverage",
     "entropy",
+    "frechet_distance",
     "information",
     "kl_parts",
     "mutual_information",
