@@ -263,7 +263,7 @@ def content_of(model, **changed):
         "version": 2,
         "kind": type(model).__name__,
         "settings": model.settings,
-        "layers": saved_models._layers(model),
+        "layers": saved_models.layers(model),
         "state": model.state_dict(),
         **changed,
     }

@@ -75,13 +75,14 @@ def resolve_seed(seed=None):
     return value
 
 
-def progress_bar(steps, progress=True):
-    """A tqdm text bar that is removed when done; disabled outside a terminal or notebook."""
+def progress_bar(steps, progress=True, done=0):
+    """A tqdm text bar that begins at `done` and is removed at its end; disabled outside a terminal or notebook."""
     from tqdm import tqdm
 
     watched = sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")
     return tqdm(
         total=steps,
+        initial=done,
         file=sys.stdout,
         leave=False,
         ncols=80,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from vae_lessons.checkpoint import Training, resume
 from vae_lessons.data.splits import checked_split
 from vae_lessons.history import Diverged, History, Scores
 from vae_lessons.likelihood import negative_elbo
@@ -45,6 +46,7 @@ def fit(
     precision="float32",
     progress=True,
     watch=None,
+    checkpoint=None,
 ):
     """Train a model by the mean of nll + beta * kl -> History. The model ends up on the device.
 
@@ -59,26 +61,35 @@ def fit(
     machine, and the caller's random state is left as it was.
 
     Interrupting it (KeyboardInterrupt, the stop button) keeps what was learned and returns. `watch`, if
-    given, is called with the history after each step, and may interrupt by raising it, too. Raises
-    ValueError or TypeError if a setting or the data is invalid, Diverged when the loss is no longer
-    finite: the model then is as it was before that epoch.
+    given, is called with the history after each step, and may interrupt by raising it, too. `checkpoint`,
+    if given, is a file that is written after each epoch. However training ends, the same call goes on from the
+    last epoch in the file, to the same numbers as if nothing had happened; at its end it returns them
+    at once. Raises ValueError or TypeError if a setting or the data is invalid, or the file is of another
+    training, OSError if it cannot be written, Diverged when the loss is no longer finite: the model then is
+    as it was before that epoch.
     """
     epochs, batch, lr = _checked(model, data, epochs, batch, lr, precision)
     steps = epochs * math.ceil(len(data.train) / batch)
-    betas = iter(beta_schedule(beta, steps))
+    betas = beta_schedule(beta, steps)
     device, seed = resolve_device(device), resolve_seed(seed)
     model.to(device)
     train, test = data.train.to(device), data.test.to(device)
-    if hasattr(model, "start_at"):
-        model.start_at(train.mean())
     generator = torch.Generator(device).manual_seed(seed)
     if optimizer is None:
         optimizer = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
-    schedule = one_cycle(optimizer, steps)
-    history, before, start = History(), _copy(model), time.perf_counter()
-    with progress_bar(steps, progress) as bar:
+    schedule, history = one_cycle(optimizer, steps), History()
+    settings = {"epochs": epochs, "batch": batch, "beta": betas, "objective": objective}
+    settings |= {"seed": seed, "precision": precision}
+    save = resume(checkpoint, Training(model, optimizer, schedule, generator, history), data, settings)
+    if not history and hasattr(model, "start_at"):
+        model.start_at(train.mean())
+    if progress and history:
+        print(f"{len(history)} of {epochs} epochs are in {checkpoint}")
+    before, betas = _copy(model), iter(betas[schedule.last_epoch :])
+    start = time.perf_counter() - history.seconds
+    with progress_bar(steps, progress, schedule.last_epoch) as bar:
         try:
-            for _ in range(epochs):
+            for _ in range(len(history), epochs):
                 before, seen = _copy(model), []
                 model.train()
                 for index in torch.randperm(len(train), generator=generator, device=device).split(batch):
@@ -97,6 +108,8 @@ def fit(
                 _check_finite(seen, scores, model, before, history)
                 history.train.append(Scores(*(_mean(step[i] for step in seen) for i in (0, 1))))
                 history.test.append(scores)
+                history.seconds = time.perf_counter() - start
+                save()
                 bar.set_postfix_str(f"test elbo {scores.elbo:.1f}")
         except KeyboardInterrupt:
             _interrupted(history, model, before, epochs)

@@ -32,8 +32,8 @@ def save_model(model, path):
         "format": FORMAT,
         "version": VERSION,
         "kind": _name(type(model)),
-        "settings": settings if _is_plain(list(settings.values())) else {},
-        "layers": _layers(model),
+        "settings": settings if is_plain(list(settings.values())) else {},
+        "layers": layers(model),
         "state": {name: value.cpu() for name, value in model.state_dict().items()},
     }
     with written_whole(path) as file:
@@ -60,7 +60,7 @@ def load_model(path, device="auto", into=None):
             f"{path} holds a {kind} with a class or layers of its own; build one alike and pass it: "
             f"load_model(path, into={kind}(...))."
         )
-    if different := _different(content["layers"], _layers(model)):
+    if different := _different(content["layers"], layers(model)):
         raise ValueError(f"{path} holds a {kind} that is not like the model passed in: {different}.")
     try:
         model.load_state_dict(content["state"])
@@ -69,16 +69,22 @@ def load_model(path, device="auto", into=None):
     return model.to(resolve_device(device))
 
 
-def _read(path):
-    """The content of a file, once it is whole, ours and of a version that is known."""
+def read_whole(path):
+    """What torch.save wrote into a file, with no code in it run, or None if that is not so, or not all there."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        version = content["version"] if content["format"] == FORMAT else None
         with zipfile.ZipFile(path) as file:
-            whole = file.testzip() is None  # torch.load leaves the checksums unread
+            return content if file.testzip() is None else None  # torch.load leaves the checksums unread
     except Exception:  # torch.load fails in many ways on a file that is not its own
-        version = None
-    if version is None or not whole:
+        return None
+
+
+def _read(path):
+    """The content of a file, once it is whole, ours and of a version that is known."""
+    content = read_whole(path)
+    ours = isinstance(content, dict) and content.get("format") == FORMAT
+    version = content.get("version") if ours else None
+    if version is None:
         raise ValueError(f"{path} is not a model saved by vae_lessons, or it is damaged or cut off.")
     if version not in (1, VERSION):
         raise ValueError(f"{path} is of version {version}, this vae_lessons reads {VERSION}; upgrade it.")
@@ -105,7 +111,7 @@ def _from_version_1(content):
     if content["settings"]["likelihood"] == "bernoulli":
         state.pop("likelihood.log_sigma", None)
     model = _built(content | {"layers": None})
-    return content | {"state": state, "layers": _layers(model)}
+    return content | {"state": state, "layers": layers(model)}
 
 
 def _built(content):
@@ -115,7 +121,7 @@ def _built(content):
         model = kind(**content["settings"]).to(*dtypes)
     except (TypeError, ValueError):
         return None
-    return model if content["layers"] in (None, _layers(model)) else None
+    return model if content["layers"] in (None, layers(model)) else None
 
 
 def _name(kind):
@@ -123,11 +129,12 @@ def _name(kind):
     return kind.__name__ if kind in KINDS.values() else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _is_plain(value):
-    return all(map(_is_plain, value)) if type(value) in (tuple, list) else type(value) in PLAIN
+def is_plain(value):
+    """Whether it is a number, words or None, or a tuple or list of such."""
+    return all(map(is_plain, value)) if type(value) in (tuple, list) else type(value) in PLAIN
 
 
-def _layers(model):
+def layers(model):
     """What a model is made of, {name: words}: class and settings of each part, shape of each weight."""
     rows = {name: f"{type(part).__name__}({part.extra_repr()})" for name, part in model.named_modules()}
     learned = dict(model.named_parameters())
