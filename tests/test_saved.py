@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from vae_lessons.model import VAE, Autoencoder, load_model, save_model
+from vae_lessons.model import VAE, Autoencoder, ConditionalVAE, load_model, save_model
 from vae_lessons.model import saved as saved_models
 from vae_lessons.observation import Gaussian
 
@@ -41,6 +41,7 @@ STORED = [
     (VAE, {"latent": np.int64(3), "hidden": [np.int32(7)], "seed": np.int64(9)}),
     (VAE, {"likelihood": "gaussian", "sigma": np.float32(0.1)}),
     (VAE, {"likelihood": "gaussian", "sigma": "learned"}),
+    (ConditionalVAE, {"condition": 4, "loudness": 2}),
 ]
 
 
