@@ -103,7 +103,7 @@ class ConditionalVAE(VAE):
         return self.picture(self.code(x, y), y_new)
 
     def _row(self, y, beside):
-        """What the networks get of y, (B,) or (B, C) -> (B, C), with the type and device of what is beside."""
+        """What the networks get of y, (B,) or (B, C) -> (B, C), of the type and device of `beside`."""
         if y is None:
             raise ValueError("A ConditionalVAE needs the classes y of the images, but there are none.")
         y, shape = tensor("y", y), (len(beside), self.condition)
