@@ -1,8 +1,9 @@
-"""A name or one's own tensors -> images, labels and factors."""
+"""A name, a folder or one's own tensors -> images, labels and factors."""
 
 from vae_lessons.data.binary import binarized
 from vae_lessons.data.digits import Factors
+from vae_lessons.data.folder import load_folder
 from vae_lessons.data.loading import load
 from vae_lessons.data.splits import Batch, Data, Split
 
-__all__ = ["Batch", "Data", "Factors", "Split", "binarized", "load"]
+__all__ = ["Batch", "Data", "Factors", "Split", "binarized", "load", "load_folder"]
