@@ -6,7 +6,7 @@ from vae_lessons import plots
 from vae_lessons.explorers.page import Page, as_bytes, box, check_plane, draw_plane, network
 from vae_lessons.model import ConditionalVAE
 
-IMAGES, REACH, START = 400, 4, 0  # test images, half a side of the plane, and the image it begins with
+IMAGES, REACH, START = 400, 4, 8  # test images, half a side of the plane, and the image it begins with
 
 
 def conditional(model, data, names=()):
