@@ -1006,3 +1006,22 @@ def stacks(panels, parts, levels, xlabel, ylabel="nats per image", caption=""):
     np.atleast_1d(made)[0].set_ylabel(ylabel)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return Picture(figure, caption)
+
+
+def rates_moved(curve, moves, caption=""):
+    """A curve {name: (rate, distortion)}, and points that move, {name: (rates before, after, distortion)}.
+
+    -> Picture; an arrow goes from each ring to its point.
+    """
+    figure, ax = axes(size=(6.4, 4))
+    rates, distortions = zip(*curve.values(), strict=True)
+    ax.plot(rates, distortions, "o:", color=INK)
+    for name, (rate, distortion) in curve.items():
+        ax.annotate(name, (rate, distortion), (7, 3), textcoords="offset points")
+    for (name, (before, after, distortion)), colour in zip(moves.items(), (6, 0, 3, 4), strict=False):
+        ax.plot(before, distortion, "o", color=COLOURS[colour], mfc="white")
+        ax.annotate("", (after, distortion), (before, distortion), arrowprops={"arrowstyle": "->"})
+        ax.plot(after, distortion, "o", color=COLOURS[colour], label=name)
+    ax.set(xlabel="rate (nats per image)", ylabel="distortion: nll (nats per image)")
+    ax.legend(frameon=False)
+    return Picture(figure, caption)

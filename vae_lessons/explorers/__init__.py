@@ -14,6 +14,7 @@ from vae_lessons.explorers.kl import kl
 from vae_lessons.explorers.latent import latent
 from vae_lessons.explorers.learn import learn
 from vae_lessons.explorers.reparameterization import reparameterization
+from vae_lessons.explorers.sentence import sentence
 from vae_lessons.explorers.training import training
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "latent",
     "learn",
     "reparameterization",
+    "sentence",
     "training",
 ]

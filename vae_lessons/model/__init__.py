@@ -4,6 +4,7 @@ from vae_lessons.model.conditional import ConditionalVAE, condition
 from vae_lessons.model.mlp import Posterior, TwoHeads, mlp
 from vae_lessons.model.saved import load_model, save_model
 from vae_lessons.model.vae import VAE, Autoencoder, Output
+from vae_lessons.model.vq import WordVAE
 
 __all__ = [
     "VAE",
@@ -12,6 +13,7 @@ __all__ = [
     "Output",
     "Posterior",
     "TwoHeads",
+    "WordVAE",
     "condition",
     "load_model",
     "mlp",
