@@ -61,10 +61,10 @@ def fit(
     machine, and the caller's random state is left as it was.
 
     Interrupting it (KeyboardInterrupt, the stop button) keeps what was learned and returns. `watch`, if
-    given, is called with the history after each step, and may interrupt by raising it, too. `checkpoint`,
-    if given, is a file that is written after each epoch. However training ends, the same call goes on from the
-    last epoch in the file, to the same numbers as if nothing had happened; at its end it returns them
-    at once. Raises ValueError or TypeError if a setting or the data is invalid, or the file is of another
+    given, is called with the history after each step, and may interrupt by raising it, too. `checkpoint`, if
+    given, is a file, written after each epoch: however training ends, even by a kill, the same call goes on
+    from the last whole epoch to the numbers it would have had, and returns them at once when there is no more
+    to do. Raises ValueError or TypeError if a setting or the data is invalid or the file is of another
     training, OSError if it cannot be written, Diverged when the loss is no longer finite: the model then is
     as it was before that epoch.
     """
@@ -74,17 +74,15 @@ def fit(
     device, seed = resolve_device(device), resolve_seed(seed)
     model.to(device)
     train, test = data.train.to(device), data.test.to(device)
+    if hasattr(model, "start_at"):
+        model.start_at(train.mean())
     generator = torch.Generator(device).manual_seed(seed)
     if optimizer is None:
         optimizer = torch.optim.Adam(model.parameters(), lr, betas=(0.9, 0.99), fused=True)
     schedule, history = one_cycle(optimizer, steps), History()
-    settings = {"epochs": epochs, "batch": batch, "beta": betas, "objective": objective}
-    settings |= {"seed": seed, "precision": precision}
-    save = resume(checkpoint, Training(model, optimizer, schedule, generator, history), data, settings)
-    if not history and hasattr(model, "start_at"):
-        model.start_at(train.mean())
-    if progress and history:
-        print(f"{len(history)} of {epochs} epochs are in {checkpoint}")
+    settings = {"epochs": epochs, "batch": batch, "beta": betas, "objective": objective, "seed": seed}
+    training = Training(model, optimizer, schedule, generator, history)
+    save = resume(checkpoint, training, data, settings | {"precision": precision})
     before, betas = _copy(model), iter(betas[schedule.last_epoch :])
     start = time.perf_counter() - history.seconds
     with progress_bar(steps, progress, schedule.last_epoch) as bar:
