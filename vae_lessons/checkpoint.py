@@ -10,7 +10,7 @@ from torch import nn
 
 from vae_lessons.files import written_whole
 from vae_lessons.history import History, Scores
-from vae_lessons.model.saved import is_plain, layers, read_whole
+from vae_lessons.model.saved import different, is_plain, layers, read_whole
 from vae_lessons.settings import plain, said
 
 FORMAT = "vae_lessons checkpoint 1"
@@ -29,11 +29,11 @@ class Training(NamedTuple):
 def resume(path, training, data, settings):
     """Bring a training to where its file has it, or begin the file -> save(), which writes it whole again.
 
-    A file belongs to the data, the settings, the optimizer and the layers of one training. Code, as that of an
-    objective, is not compared, nor are options that single groups of an optimizer have. Random numbers go on, too: PyTorch's, from which dropout draws, and those of
-    generators that parts of the model keep. Without a path nothing is read or written. Raises TypeError or
-    ValueError, with the training unchanged, if the file is of another one, damaged or no checkpoint; OSError
-    if it cannot be written.
+    A file belongs to the data, settings, optimizer and layers of one training; code, as that of an objective,
+    and what single groups of an optimizer have of their own are not compared. Random numbers go on, too:
+    PyTorch's, from which dropout draws, and those of generators that parts of the model keep. Without a path
+    nothing is read or written. Raises TypeError or ValueError, with the training unchanged, if the file is of
+    another one, damaged or no checkpoint; OSError if it cannot be written.
     """
     if path is None:
         return lambda: None
@@ -67,19 +67,11 @@ def _restore(path, training, belongs):
     content = read_whole(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(
-            f"{path} is no checkpoint that fit wrote, or it is damaged or cut off; name another file, or delete it."
+            f"{path} is no checkpoint that fit wrote, or it is damaged or cut off; name another file, or "
+            "delete this one."
         )
-    names = [
-        name for name in belongs | content["belongs"] if belongs.get(name) != content["belongs"].get(name)
-    ]
-    if names:
-        file, here = ([rows.get(name, "missing") for name in names] for rows in (content["belongs"], belongs))
-        what = [
-            f"{name} is {a} in the file and {b} here" for name, a, b in zip(names, file, here, strict=True)
-        ]
-        raise ValueError(
-            f"{path} is of another training: {', '.join(what[:3])}; name another file, or delete it to begin anew."
-        )
+    if differ := different(content["belongs"], belongs):
+        raise ValueError(f"{path} is of another training: {differ}; name another file, or delete this one.")
     for name in ("model", "optimizer", "schedule"):
         getattr(training, name).load_state_dict(content[name])
     for generator, state in zip(_generators(training), content["generators"], strict=False):

@@ -76,7 +76,7 @@ def resolve_seed(seed=None):
 
 
 def progress_bar(steps, progress=True, done=0):
-    """A tqdm text bar that begins at `done` and is removed at its end; disabled outside a terminal or notebook."""
+    """A tqdm text bar, from `done` on, that is removed when done; disabled outside a terminal or notebook."""
     from tqdm import tqdm
 
     watched = sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")

@@ -61,8 +61,8 @@ def load_model(path, device="auto", into=None):
             f"{path} holds a {kind} with a class or layers of its own; build one alike and pass it: "
             f"load_model(path, into={kind}(...))."
         )
-    if different := _different(content["layers"], layers(model)):
-        raise ValueError(f"{path} holds a {kind} that is not like the model passed in: {different}.")
+    if differ := different(content["layers"], layers(model)):
+        raise ValueError(f"{path} holds a {kind} that is not like the model passed in: {differ}.")
     try:
         model.load_state_dict(content["state"])
     except RuntimeError:
@@ -71,7 +71,7 @@ def load_model(path, device="auto", into=None):
 
 
 def read_whole(path):
-    """What torch.save wrote into a file, with no code in it run, or None if that is not so, or not all there."""
+    """What torch.save wrote into a file, no code in it run; None if it did not or the file is damaged."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         with zipfile.ZipFile(path) as file:
@@ -144,10 +144,10 @@ def layers(model):
     return rows
 
 
-def _different(file, model):
-    """The first part in which a file and a model differ, in words, or None."""
-    for name in file | model:
-        if file.get(name) != model.get(name):
-            saved, built = (rows.get(name, "missing") for rows in (file, model))
-            return f"{name or 'the class'} is {saved} in the file and {built} in the model"
+def different(file, here):
+    """The first row in which what a file was written for and what is here differ, in words, or None."""
+    for name in file | here:
+        if file.get(name) != here.get(name):
+            saved, built = (rows.get(name, "missing") for rows in (file, here))
+            return f"{name or 'the class'} is {saved} in the file and {built} here"
     return None
