@@ -4,8 +4,8 @@ import multiprocessing
 import os
 import pickle
 import random
+import re
 import signal
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from vae_lessons.checkpoint import FORMAT
 from vae_lessons.data import Data, Split
 from vae_lessons.likelihood import free_bits, importance
 from vae_lessons.model import VAE, Autoencoder, WordVAE, save_model
@@ -22,7 +23,7 @@ SHAPE, EPOCHS, BATCH = (1, 4, 4), 4, 8
 EACH = 5  # steps of an epoch, the last of them with fewer images
 SMALL = {"hidden": (8,), "shape": SHAPE}
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["vae_lessons.train"])  # once, since it takes a second
+PROCESSES.set_forkserver_preload(["vae_lessons.train", "torch._dynamo"])  # once: Adam needs both, for seconds
 
 
 @pytest.fixture(autouse=True)
@@ -116,13 +117,12 @@ def run(model, path, data=DATA, **settings):
     return fit(model, data, checkpoint=path, **settings)
 
 
-def after(calls, action):
-    """A function that does an action at its call after so many, and nothing before."""
+def after(calls, action, before=lambda *_: None):
+    """A function that does an action at its call after so many, and until then what it did before."""
     left = iter(range(calls))
 
-    def called(*_):
-        if next(left, None) is None:
-            action()
+    def called(*arguments):
+        return action() if next(left, None) is None else before(*arguments)
 
     return called
 
@@ -142,7 +142,7 @@ def killed(case, path, steps):
 
 def killed_writing(path, moment, times):
     """Train until it is killed at a moment when a file is written, one of os's functions."""
-    setattr(os, moment, after(times, die))
+    setattr(os, moment, after(times, die, getattr(os, moment)))
     train("a VAE", path)
 
 
@@ -177,7 +177,7 @@ def test_a_training_that_is_killed_at_random_steps_goes_on_to_the_same_bits(case
 @pytest.mark.parametrize("times", [0, 1, 3])
 def test_a_training_that_is_killed_while_it_writes_goes_on_from_the_epoch_before(moment, times, tmp_path):
     path, steps = tmp_path / "run.pt", []
-    in_another_process(killed_writing, path, "replace", times)
+    in_another_process(killed_writing, path, moment, times)
     assert path.exists() == (times > 0)
     assert same(train("a VAE", path, steps.append), train("a VAE"))
     assert len(steps) == EACH * (EPOCHS - max(times - 1, 0))
@@ -232,7 +232,9 @@ def other(model=vae, optimizer=None, **settings):
 
 def groups(model):
     weights = list(model.parameters())
-    return torch.optim.Adam([{"params": weights[:2]}, {"params": weights[2:]}], 4e-3, betas=(0.9, 0.99), fused=True)
+    return torch.optim.Adam(
+        [{"params": weights[:2]}, {"params": weights[2:]}], 4e-3, betas=(0.9, 0.99), fused=True
+    )
 
 
 OTHERS = {
@@ -255,7 +257,117 @@ OTHERS = {
     "data.test.y is": other(data=changed("test", "y")),
     "model's seed is 0 in the file and 1 here": other(lambda: vae(seed=1)),
     "model's hidden is": other(lambda: vae(hidden=(7,))),
-    "model's likelihood is bernoulli in the file and gaussian here": other(lambda: vae(likelihood="gaussian")),
+    "model's likelihood is bernoulli in the file and gaussian here": other(
+        lambda: vae(likelihood="gaussian")
+    ),
     "model is VAE.* in the file and Autoencoder.* here": other(lambda: Autoencoder(latent=2, **SMALL)),
     "model.encoder is Encoder.* in the file and Noisy": other(lambda: vae(encoder=Noisy())),
 }
+
+
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory):
+    """The file of a VAE's training that was interrupted, as bytes."""
+    path = tmp_path_factory.mktemp("unfinished") / "run.pt"
+    train("a VAE", path, after(EACH, interrupt))
+    return path.read_bytes()
+
+
+def refused(path, build, error=ValueError):
+    """The error with which a call is refused before its first step, model and file unchanged."""
+    model, settings = build()
+    if isinstance(model, Autoencoder):
+        model.start_at(DATA.train.mean())
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    content, steps = path.read_bytes() if path.is_file() else None, []
+    with pytest.raises(error) as caught:
+        run(model, path, watch=steps.append, **settings)
+    assert steps == []
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert (path.read_bytes() if path.is_file() else None) == content
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_file_of_another_training_is_refused_and_what_differs_is_named(what, unfinished, tmp_path):
+    path = tmp_path / "run.pt"
+    path.write_bytes(unfinished)
+    words = refused(path, OTHERS[what])
+    assert re.match(rf"{re.escape(str(path))} is of another training: {what}", words), words
+    assert words.endswith("; name another file, or delete this one.")
+
+
+def test_objectives_are_told_apart_by_their_numbers(tmp_path):
+    run(vae(), tmp_path / "run.pt", objective=importance(3))
+    words = refused(tmp_path / "run.pt", other(objective=importance(4)))
+    assert "objective is importance(3) in the file and importance(4) here" in words
+
+
+class Code:
+    """What makes a folder when it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ("run by a file",)
+
+
+def flipped(content):
+    """The bytes of a file with one bit of a weight turned over."""
+    at = content.index(b"data/0", 0) + 200
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+DAMAGED = {
+    "empty": lambda content: b"",
+    "cut off": lambda content: content[: len(content) // 2],
+    "a bit turned over": flipped,
+    "words": lambda content: b"epoch 1 of 4",
+    "code": lambda content: pickle.dumps({"format": FORMAT, "belongs": Code()}),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_a_damaged_file_is_refused_and_no_code_in_it_is_run(how, unfinished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "run.pt"
+    path.write_bytes(DAMAGED[how](unfinished))
+    assert "is no checkpoint that fit wrote, or it is damaged or cut off" in refused(path, other())
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_of_torch_with_code_is_refused_and_the_code_is_not_run(unfinished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"format": FORMAT, "belongs": Code()}, tmp_path / "run.pt")
+    assert "is no checkpoint that fit wrote" in refused(tmp_path / "run.pt", other())
+    assert not Path("run by a file").exists()
+
+
+def test_a_saved_model_and_a_folder_are_no_checkpoints(tmp_path):
+    save_model(vae(), tmp_path / "model.pt")
+    for path in (tmp_path / "model.pt", tmp_path):
+        assert f"{path} is no checkpoint that fit wrote" in refused(path, other())
+
+
+@pytest.mark.parametrize("path", [True, 5, b"run.pt"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(TypeError, match=r'^checkpoint must be the path of a file, such as "run.pt", not'):
+        run(vae(), path)
+
+
+def test_a_path_that_cannot_be_written_is_told_before_the_first_epoch(tmp_path):
+    (tmp_path / "file").touch()
+    assert str(tmp_path / "file") in refused(tmp_path / "file" / "run.pt", other(), OSError)
+
+
+def test_a_folder_that_can_no_longer_be_written_is_told_before_the_next_epoch(
+    unfinished, tmp_path, monkeypatch
+):
+    path, steps = tmp_path / "run.pt", []
+    path.write_bytes(unfinished)
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        train("a VAE", path, steps.append)
+    assert (steps, path.read_bytes()) == ([], unfinished)
