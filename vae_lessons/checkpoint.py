@@ -95,12 +95,12 @@ def _belongs(training, data, settings):
     for split in ("train", "test"):
         for part in ("pixels", "y"):
             facts[f"data.{split}.{part}"] = getattr(getattr(data, split), part)
-    sizes = [len(group["params"]) for group in optimizer.param_groups]
-    facts["optimizer"] = f"{type(optimizer).__name__} of {' + '.join(map(str, sizes))} tensors"
-    facts |= {f"optimizer's {name}": value for name, value in optimizer.defaults.items()}
     own = getattr(model, "settings", {})
     facts |= {f"model's {name}": value for name, value in own.items() if is_plain(value)}
     facts |= {f"model.{name}".rstrip("."): words for name, words in layers(model).items()}
+    sizes = [len(group["params"]) for group in optimizer.param_groups]
+    facts["optimizer"] = f"{type(optimizer).__name__} of {' + '.join(map(str, sizes))} tensors"
+    facts |= {f"optimizer's {name}": value for name, value in optimizer.defaults.items()}
     return {name: _words(value) for name, value in facts.items()}
 
 
