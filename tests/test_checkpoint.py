@@ -17,6 +17,7 @@ from vae_lessons.checkpoint import FORMAT
 from vae_lessons.data import Data, Split
 from vae_lessons.likelihood import free_bits, importance
 from vae_lessons.model import VAE, Autoencoder, WordVAE, save_model
+from vae_lessons.runtime import progress_bar
 from vae_lessons.train import fit
 
 SHAPE, EPOCHS, BATCH = (1, 4, 4), 4, 8
@@ -82,6 +83,11 @@ def own_optimizer():
     return model, {"optimizer": torch.optim.SGD(model.parameters(), np.float64(1e-3), momentum=0.9)}
 
 
+def tensor_rate():
+    model = vae()
+    return model, {"optimizer": torch.optim.Adam(model.parameters(), torch.tensor(1e-2))}
+
+
 def averaged():
     """The mean of lately seen weights, in a buffer, moved by a hook after each step."""
     model = vae()
@@ -96,6 +102,7 @@ CASES = {
     "a VAE": lambda: (vae(), {}),
     "a beta that warms up": lambda: (vae(), {"beta": lambda t: min(1, t / 0.6)}),
     "an optimizer of its own": own_optimizer,
+    "a rate that is a tensor": tensor_rate,
     "a hook after the step": averaged,
     "dropout and batch normalisation": lambda: with_encoder(Dropping),
     "a generator in the model": lambda: with_encoder(Noisy),
@@ -162,6 +169,14 @@ def same(a, b):
     return weights and (seen_a.train, seen_a.test) == (seen_b.train, seen_b.test)
 
 
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory):
+    """The file of a VAE's training that was interrupted, as bytes."""
+    path = tmp_path_factory.mktemp("unfinished") / "run.pt"
+    train("a VAE", path, after(EACH, interrupt))
+    return path.read_bytes()
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_training_that_is_killed_at_random_steps_goes_on_to_the_same_bits(case, tmp_path):
     path, steps, first, second = tmp_path / "run.pt", [], *random.sample(range(EACH * 2), 2)
@@ -212,6 +227,16 @@ def test_a_training_that_has_ended_is_returned_at_once_with_its_seconds(tmp_path
     assert path.read_bytes() == before
 
 
+def test_the_bar_begins_where_the_file_ends(unfinished, tmp_path, monkeypatch):
+    path, bars = tmp_path / "run.pt", []
+    path.write_bytes(unfinished)
+    monkeypatch.setattr(
+        "vae_lessons.train.progress_bar", lambda *given: bars.append(progress_bar(*given)) or bars[0]
+    )
+    train("a VAE", path, after(0, interrupt))
+    assert [(bar.n, bar.total) for bar in bars] == [(EACH, EACH * EPOCHS)]
+
+
 def changed(split, part):
     """Data with one number changed."""
     values = getattr(getattr(DATA, split), part).clone()
@@ -232,9 +257,8 @@ def other(model=vae, optimizer=None, **settings):
 
 def groups(model):
     weights = list(model.parameters())
-    return torch.optim.Adam(
-        [{"params": weights[:2]}, {"params": weights[2:]}], 4e-3, betas=(0.9, 0.99), fused=True
-    )
+    both = [{"params": weights[:2]}, {"params": weights[2:]}]
+    return torch.optim.Adam(both, 4e-3, betas=(0.9, 0.99), fused=True)
 
 
 OTHERS = {
@@ -257,20 +281,10 @@ OTHERS = {
     "data.test.y is": other(data=changed("test", "y")),
     "model's seed is 0 in the file and 1 here": other(lambda: vae(seed=1)),
     "model's hidden is": other(lambda: vae(hidden=(7,))),
-    "model's likelihood is bernoulli in the file and gaussian here": other(
-        lambda: vae(likelihood="gaussian")
-    ),
+    "model's likelihood is bernoulli in the file": other(lambda: vae(likelihood="gaussian")),
     "model is VAE.* in the file and Autoencoder.* here": other(lambda: Autoencoder(latent=2, **SMALL)),
     "model.encoder is Encoder.* in the file and Noisy": other(lambda: vae(encoder=Noisy())),
 }
-
-
-@pytest.fixture(scope="module")
-def unfinished(tmp_path_factory):
-    """The file of a VAE's training that was interrupted, as bytes."""
-    path = tmp_path_factory.mktemp("unfinished") / "run.pt"
-    train("a VAE", path, after(EACH, interrupt))
-    return path.read_bytes()
 
 
 def refused(path, build, error=ValueError):
@@ -321,7 +335,7 @@ DAMAGED = {
     "cut off": lambda content: content[: len(content) // 2],
     "a bit turned over": flipped,
     "words": lambda content: b"epoch 1 of 4",
-    "code": lambda content: pickle.dumps({"format": FORMAT, "belongs": Code()}),
+    "code": lambda content: pickle.dumps({"format": FORMAT, "belongs": Code()}, 2),
 }
 
 
@@ -358,9 +372,7 @@ def test_a_path_that_cannot_be_written_is_told_before_the_first_epoch(tmp_path):
     assert str(tmp_path / "file") in refused(tmp_path / "file" / "run.pt", other(), OSError)
 
 
-def test_a_folder_that_can_no_longer_be_written_is_told_before_the_next_epoch(
-    unfinished, tmp_path, monkeypatch
-):
+def test_a_full_disk_is_told_before_the_next_epoch(unfinished, tmp_path, monkeypatch):
     path, steps = tmp_path / "run.pt", []
     path.write_bytes(unfinished)
 
