@@ -63,10 +63,10 @@ def fit(
     Interrupting it (KeyboardInterrupt, the stop button) keeps what was learned and returns. `watch`, if
     given, is called with the history after each step, and may interrupt by raising it, too. `checkpoint`, if
     given, is a file, written after each epoch: however training ends, even by a kill, the same call goes on
-    from the last whole epoch to the numbers it would have had, and returns them at once when there is no more
-    to do. Raises ValueError or TypeError if a setting or the data is invalid or the file is of another
-    training, OSError if it cannot be written, Diverged when the loss is no longer finite: the model then is
-    as it was before that epoch.
+    from the last whole epoch, and from PyTorch's random state at its end, to the numbers it would have had;
+    it returns them at once if none is left to do. Raises ValueError or TypeError if a setting or the data is
+    invalid or the file is of another training, OSError if it cannot be written, Diverged when the loss is no
+    longer finite: the model then is as it was before that epoch.
     """
     epochs, batch, lr = _checked(model, data, epochs, batch, lr, precision)
     steps = epochs * math.ceil(len(data.train) / batch)
