@@ -194,19 +194,20 @@ class Plane:
     def __init__(self, decode=banana, sigma_x=0.3):
         self.decode, self.sigma_x = decode, float(positive_number("sigma_x", sigma_x))
 
-    def log_joint(self, x, z):
-        """log p(x, z) = log p(x|z) + log N(z; 0, I) of one x at K points, (D,), (K, 2) -> (K,), in nats."""
+    def nll(self, x, z):
+        """-log p(x|z) of one x at K points, (D,), (K, 2) -> (K,), in nats."""
         out = self.decode(_rows("z", z, 2))
-        prior = -(z.square().sum(1) / 2) - math.log(2 * math.pi)
-        return prior - gaussian_nll(x.expand_as(out), out, self.sigma_x)
+        return gaussian_nll(x.expand_as(out), out, self.sigma_x)
 
     def log_posterior(self, x, limit=5.0, points=501):
-        """log p(z|x) of one x on a grid, (D,) -> (P, P), z_2 rising along the columns, and log p(x), ().
+        """log p(z|x) of one x on a grid, (D,) -> (P, P) and log p(x), ().
 
+        Entry [i, j] is that of z = (grid[j], grid[i]), and grid runs from -limit to limit.
         p(x) = integral of p(x, z) over z, a sum over the grid times the area of its cells
         """
         axis = torch.linspace(-limit, limit, points, dtype=torch.float64)
-        joint = self.log_joint(x.double(), torch.cartesian_prod(axis, axis))
+        z = torch.cartesian_prod(axis, axis).flip(1)  # the first number changes fastest
+        joint = -self.nll(x.double(), z) - z.square().sum(1) / 2 - math.log(2 * math.pi)
         log_evidence = joint.logsumexp(0) + 2 * (axis[1] - axis[0]).log()
         return (joint - log_evidence).view(points, points), log_evidence
 

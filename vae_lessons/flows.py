@@ -59,11 +59,11 @@ def standard_log_density(z):
 
 
 class Flow(nn.Module):
-    """A Gaussian bent by `layers` couplings: eps ~ N(0, I) -> z (Rezende & Mohamed 2015).
+    """A Gaussian bent by couplings, eps ~ N(0, I) -> z (Rezende & Mohamed 2015).
 
-    Each coupling has a network of `hidden` units, and the order of the numbers is turned round after each, so
-    that all are moved. At the end each number is stretched and shifted by parameters of its own; with 0 layers
-    the flow is a Gaussian with a diagonal covariance. `context` numbers for each point, if there are any, are
+    Each of `layers` couplings has a network of `hidden` units, and the order of the numbers is turned round
+    after each, so that all are moved. At the end each number is stretched and shifted by parameters of its
+    own; with 0 layers the flow is a Gaussian with a diagonal covariance. `context` numbers for each point, if there are any, are
     shown to all networks. A `blind` flow has the same parameters, but its networks see 0 in place of z: it
     then moves and stretches each number by itself, and N(0, I) stays diagonal. It starts as the identity.
     `seed` None takes that of the lessons. Raises ValueError if a setting is invalid.
@@ -145,29 +145,34 @@ class _Scales(nn.Sequential):
         return torch.cat([2 * torch.tanh(s / 2), t], 1)
 
 
-def fit_flow(flow, log_joint, steps=500, batch=256, lr=0.01, seed=None):
-    """Bend a flow towards a posterior by the ELBO, Flow, function (B, L) -> (B,) -> ELBOs, (steps,), in nats.
+def fit_flow(flow, nll, steps=500, batch=256, lr=0.01, seed=None, elbo=flow_elbo):
+    """Bend q(z) towards the posterior of one x, module, function (B, L) -> (B,) -> None.
 
-    elbo = E[ log p(x, z) - log q(z) ],  z the flow's draws. Adam, its rate falling to 0 in a straight line.
-
-    `log_joint` is log p(x, z) of one x; its log p(x) less the ELBO is what the bound leaves open.
-    Raises ValueError if a setting is invalid. (Rezende & Mohamed 2015)
+    `nll` is -log p(x|z). Raises the mean of `elbo` over `batch` draws of the flow, for which any module with
+    `latent` and forward, eps (B, L) -> Moved, will do. Adam, its rate falling to 0 in a straight line. Raises
+    ValueError if a setting is invalid. (Rezende & Mohamed 2015)
     """
     steps, batch, lr = whole_number("steps", steps), whole_number("batch", batch), positive_number("lr", lr)
-    generator, like = torch.Generator().manual_seed(resolve_seed(seed)), flow.shift
+    generator = torch.Generator().manual_seed(resolve_seed(seed))
     adam = torch.optim.Adam(flow.parameters(), lr)
     schedule = torch.optim.lr_scheduler.LinearLR(adam, 1, 0, total_iters=steps)
-    seen = []
     for _ in range(steps):
-        eps = torch.randn(batch, flow.latent, generator=generator).to(like)
+        eps = torch.randn(batch, flow.latent, generator=generator)
         z, log_det = flow(eps)
-        elbo = (log_joint(z) - standard_log_density(eps) + log_det).mean()
+        loss = -elbo(nll(z), eps, z, log_det).mean()
         adam.zero_grad()
-        (-elbo).backward()
+        loss.backward()
         adam.step()
         schedule.step()
-        seen.append(elbo.item())
-    return torch.tensor(seen)
+
+
+@torch.no_grad()
+def mean_elbo(flow, nll, draws=20_000, seed=0):
+    """The ELBO of a flow as q(z) of one x, module, function -> float, in nats: the mean of `flow_elbo`."""
+    generator = torch.Generator().manual_seed(resolve_seed(seed))
+    eps = torch.randn(whole_number("draws", draws), flow.latent, generator=generator)
+    z, log_det = flow(eps)
+    return flow_elbo(nll(z), eps, z, log_det).mean().item()
 
 
 class FlowVAE(VAE):

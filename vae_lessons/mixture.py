@@ -46,20 +46,30 @@ class Mixture(NamedTuple):
         return torch.softmax(self._log_joint(z), 1)
 
     def _log_joint(self, z):
-        """log weight_k + log N(z; mean_k, covariance_k), (N, L) -> (N, K)."""
-        components, latent = self.mean.shape
-        if tensor("z", z).shape[1:] != (latent,):
-            raise ValueError(f"z must be (N, {latent}), but it is {tuple(z.shape)}.")
+        """log weight_k + log N(z; mean_k, covariance_k), (N, L) -> (N, K), not too many codes at a time."""
+        if tensor("z", z).shape[1:] != self.mean.shape[1:]:
+            raise ValueError(f"z must be (N, {self.mean.shape[1]}), but it is {tuple(z.shape)}.")
         a = torch.linalg.cholesky(self.covariance)
-        identity = torch.eye(latent, device=a.device, dtype=a.dtype)
-        whiten = torch.linalg.solve_triangular(a, identity.expand_as(a), upper=False)  # a^-1, (K, L, L)
-        log_det = a.diagonal(dim1=1, dim2=2).log().sum(1)
-        centre = torch.einsum("kij,kj->ki", whiten, self.mean)
-        parts = []
-        for rows in z.split(max(1, CHUNK // (components * latent))):
-            eps = torch.einsum("kij,nj->nki", whiten, rows) - centre
-            parts.append(self.weight.log() - eps.square().sum(2) / 2 - log_det)
-        return torch.cat(parts) - latent / 2 * math.log(2 * math.pi)
+        rows = max(1, CHUNK // self.mean.numel())
+        return torch.cat([log_joint(part, self.weight.log(), self.mean, a) for part in z.split(rows)])
+
+
+def mixture_log_density(z, log_weight, mean, a):
+    """log p(z) of a mixture of K Gaussians, (N, L), (K,), (K, L), (K, L, L) -> (N,), in nats.
+
+    log p(z) = logsumexp_k( log weight_k + log N(z; mean_k, a_k a_k^T) )
+
+    a_k is the lower triangular Cholesky factor of a covariance. (Bishop 2006, equation 9.7)
+    """
+    return torch.logsumexp(log_joint(z, log_weight, mean, a), 1)
+
+
+def log_joint(z, log_weight, mean, a):
+    """log of p(component k) p(z | component k), (N, L), (K,), (K, L), (K, L, L) -> (N, K), in nats."""
+    eps = torch.linalg.solve_triangular(a, z.T - mean[..., None], upper=False)  # a eps = z - mean, (K, L, N)
+    log_det = a.diagonal(dim1=1, dim2=2).log().sum(1)  # half of the covariance's
+    log_p = -eps.square().sum(1).T / 2 - log_det - z.shape[1] / 2 * math.log(2 * math.pi)
+    return log_weight + log_p
 
 
 def fit_mixture(z, components=20, seed=None, steps=0):
