@@ -63,8 +63,8 @@ class Flow(nn.Module):
 
     Each of `layers` couplings has a network of `hidden` units, and the order of the numbers is turned round
     after each, so that all are moved. At the end each number is stretched and shifted by parameters of its
-    own; with 0 layers the flow is a Gaussian with a diagonal covariance. `context` numbers for each point, if there are any, are
-    shown to all networks. A `blind` flow has the same parameters, but its networks see 0 in place of z: it
+    own; with 0 layers the flow is a Gaussian with a diagonal covariance. `context` numbers for each point, if
+    there are any, are shown to all networks. A `blind` flow has the same parameters, but its networks see 0 in place of z: it
     then moves and stretches each number by itself, and N(0, I) stays diagonal. It starts as the identity.
     `seed` None takes that of the lessons. Raises ValueError if a setting is invalid.
     """

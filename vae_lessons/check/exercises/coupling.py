@@ -75,8 +75,8 @@ coupling = Exercise(
         ),
         Mistake(
             "log_det not summed",
-            "log_det has one number for each number that moves. The determinant is their product, so its log is "
-            "their sum, -> (B,).",
+            "log_det has one number for each number that moves. The determinant is their product, so its log "
+            "is their sum, -> (B,).",
             NEAR,
             (_with(log_det=lambda s: s), _with(log_det=lambda s: s.sum(1, keepdim=True))),
         ),
@@ -136,8 +136,8 @@ coupling = Exercise(
         ),
         Mistake(
             "s and t from the half that moves",
-            "net is given the half that moves. It must see the half that is kept, or the way back is unknown and "
-            "the determinant is another.",
+            "net is given the half that moves. It must see the half that is kept, or the way back is unknown "
+            "and the determinant is another.",
             COURSE,
             (_with(given=lambda kept, moved: moved),),
         ),
@@ -155,7 +155,7 @@ coupling = Exercise(
         ),
         Mistake(
             "halves exchanged",
-            "the halves come back in the other order. The first half of the answer is the half that was kept.",
+            "the halves come back in the other order. The answer begins with the half that was kept.",
             NEAR,
             (_with(order=lambda kept, moved: (moved, kept)),),
         ),
@@ -167,7 +167,7 @@ coupling = Exercise(
         ),
     ),
     hints=(
-        "Split z into its first and its second half. The first one goes into net, and into the answer as it is.",
+        "Split z into its first and its second half. The first goes into net, and into the answer as it is.",
         "s, t = net(kept).chunk(2, 1), and the second half becomes moved * s.exp() + t.",
         "The Jacobian is triangular with 1s and exp(s) on its diagonal, so log_det is s.sum(1).",
     ),

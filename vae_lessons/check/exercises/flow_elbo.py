@@ -1,4 +1,4 @@
-"""The exercise on the ELBO of a flow, lesson 15, which is put on the evidence meter, and how it goes wrong."""
+"""The exercise on the ELBO of a flow, lesson 15, on the evidence meter, and how it goes wrong."""
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from vae_lessons.check.engine import (
     pictures,
 )
 
+STEPS = 150
 OPEN = 0.25  # nats; a right answer ends near 0.10, which is as near as this bend comes
 log_n = flows.standard_log_density
 
@@ -49,8 +50,8 @@ def reading(call, seed):
         return call.tensor(world.nll(x, z), eps, z, log_det)
 
     adam = torch.optim.Adam(flow.parameters(), 0.1)
-    schedule = torch.optim.lr_scheduler.LinearLR(adam, 1, 0, total_iters=80)
-    for _ in range(80):
+    schedule = torch.optim.lr_scheduler.LinearLR(adam, 1, 0, total_iters=STEPS)
+    for _ in range(STEPS):
         adam.zero_grad()
         (-claims(64).mean()).backward()
         adam.step()
@@ -108,8 +109,8 @@ flow_elbo = Exercise(
         ),
         Mistake(
             "sign of log_det",
-            "log_det is subtracted. Where space is stretched, q is thinner: log q = log N(eps) - log_det, and "
-            "minus log q adds log_det.",
+            "log_det is subtracted. Where space is stretched, q is thinner: log q = log N(eps) - log_det, "
+            "and minus log q adds log_det.",
             PUBLIC,
             (_of(lambda nll, e, z, d: -nll + z - e - d),),
         ),
@@ -145,10 +146,7 @@ flow_elbo = Exercise(
             "q of z, not of eps",
             "log N(z; 0, I) stands where log N(eps; 0, I) should: q is a Gaussian of eps, before it is bent.",
             NEAR,
-            (
-                _of(lambda nll, e, z, d: -nll + z - z + d + 0 * e),
-                _of(lambda nll, e, z, d: -nll + e - z + d),
-            ),
+            (_of(lambda nll, e, z, d: -nll + e - z + d),),
         ),
         Mistake(
             "entropy left out",
@@ -195,7 +193,7 @@ flow_elbo = Exercise(
         "An ELBO is log p(x|z) + log p(z) - log q(z|x). The first is -nll.",
         "p(z) is N(0, I) at the z that the decoder sees. q(z|x) is not a Gaussian of z: use the change of "
         "variables.",
-        "log q(z|x) = log N(eps; 0, I) - log_det, and both log N are sums over L of -(value**2 + log(2 pi)) / 2; "
-        "their constants cancel.",
+        "log q(z|x) = log N(eps; 0, I) - log_det, and both log N are sums over L of -(value**2 + log(2 pi)) / 2; their "
+        "constants cancel.",
     ),
 )

@@ -84,8 +84,8 @@ mixture_log_density = Exercise(
     mistakes=(
         Mistake(
             "weights forgotten",
-            "log_weight is not used, or used alike for all: each component's density counts by its weight, so "
-            "log_weight is added to its log.",
+            "log_weight is not used, or used alike for all: each component's density counts by its weight, "
+            "so log_weight is added to its log.",
             COURSE,
             (
                 _with(lambda s, d, c, w: -s / 2 - d - c),
@@ -111,8 +111,8 @@ mixture_log_density = Exercise(
         ),
         Mistake(
             "mean for logsumexp",
-            "the logs of the components are averaged. The mixture is a weighted sum of densities: logsumexp over "
-            "the components.",
+            "the logs of the components are averaged. The mixture is a weighted sum of densities: logsumexp "
+            "over the components.",
             PUBLIC,
             (
                 _with(over=lambda joint: joint.mean(1)),
@@ -159,8 +159,8 @@ mixture_log_density = Exercise(
         ),
         Mistake(
             "log det doubled",
-            "log det of a counts twice. a is the root of the covariance, so that half of the covariance's log "
-            "det is that of a.",
+            "log det of a counts twice. a is the root of the covariance, so that half of the covariance's "
+            "log det is that of a.",
             PUBLIC,
             (_with(lambda s, d, c, w: w - s / 2 - 2 * d - c),),
         ),
@@ -226,10 +226,10 @@ mixture_log_density = Exercise(
         ),
     ),
     hints=(
-        "First the log density of every code under every component, (N, K). Then one torch.logsumexp over the "
-        "components.",
-        "z = mean_k + a_k eps gives log N = -|eps|^2 / 2 - log det a_k - L/2 log(2 pi), and log det a_k is the sum "
-        "of the logs of its diagonal.",
+        "First the log density of every code under every component, (N, K). Then one torch.logsumexp over "
+        "the components.",
+        "z = mean_k + a_k eps gives log N = -|eps|^2 / 2 - log det a_k - L/2 log(2 pi), and log det a_k is the "
+        "sum of the logs of its diagonal.",
         "eps = torch.linalg.solve_triangular(a, z.T - mean[..., None], upper=False) is (K, L, N).",
     ),
 )
