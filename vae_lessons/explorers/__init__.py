@@ -5,6 +5,7 @@ from vae_lessons.explorers.bend import bend
 from vae_lessons.explorers.beta import beta
 from vae_lessons.explorers.bound import bound
 from vae_lessons.explorers.components import components
+from vae_lessons.explorers.conditional import conditional
 from vae_lessons.explorers.estimators import estimators
 from vae_lessons.explorers.gaussian import gaussian
 from vae_lessons.explorers.handwriting import handwriting
@@ -24,6 +25,7 @@ __all__ = [
     "beta",
     "bound",
     "components",
+    "conditional",
     "estimators",
     "gaussian",
     "handwriting",

@@ -1,5 +1,6 @@
 """x -> q(z|x) -> z -> p(x|z): the models, and files of them."""
 
+from vae_lessons.model.conditional import ConditionalVAE, condition
 from vae_lessons.model.mlp import Posterior, TwoHeads, mlp
 from vae_lessons.model.saved import load_model, save_model
 from vae_lessons.model.vae import VAE, Autoencoder, Output
@@ -8,10 +9,12 @@ from vae_lessons.model.vq import WordVAE
 __all__ = [
     "VAE",
     "Autoencoder",
+    "ConditionalVAE",
     "Output",
     "Posterior",
     "TwoHeads",
     "WordVAE",
+    "condition",
     "load_model",
     "mlp",
     "save_model",
