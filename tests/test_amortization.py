@@ -1,11 +1,22 @@
 """The gap, the ELBO from a draw and the gaps of an encoder against torch.distributions and known worlds."""
 
+import math
+
 import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from vae_lessons import amortization, evidence
-from vae_lessons.amortization import FAMILIES, Gaps, amortize, approximation_gap, best_covariance, gaps
+from vae_lessons.amortization import (
+    FAMILIES,
+    Gaps,
+    amortize,
+    approximation_gap,
+    best_covariance,
+    best_gaussian,
+    gaps,
+)
+from vae_lessons.model import VAE
 
 LEANING = evidence.LinearGaussian([[1.5, 0.6], [1.0, 0.8], [0.2, 0.5]], sigma_x=0.5)
 GRID = torch.linspace(-9, 9, 1001, dtype=torch.float64)[None]
@@ -146,3 +157,17 @@ def test_training_closes_the_amortization_gap_and_the_same_seed_gives_the_same()
 def test_a_setting_that_cannot_be_is_named(settings, said):
     with pytest.raises(ValueError, match=said):
         amortization.amortize(LEANING, **settings)
+
+
+@pytest.mark.parametrize(("full", "gap"), [(False, 0.5 * math.log(25 / 9)), (True, 0.0)])
+def test_the_best_gaussian_leaves_of_the_evidence_what_theory_says_and_leaves_the_model_alone(full, gap):
+    model = VAE(2, (4,), "gaussian", 0.5, shape=(1,), decoder=torch.nn.Linear(2, 1), seed=0)
+    model.decoder.weight.data.fill_(1.0)
+    model.decoder.bias.data.fill_(0.0)
+    x = torch.tensor([[1.0], [-0.5], [2.0]])
+    before = [w.clone() for w in model.parameters()]
+    elbo = best_gaussian(model, x, full, samples=64)
+    log_p = torch.distributions.Normal(0.0, 1.5).log_prob(x)[:, 0]
+    torch.testing.assert_close(log_p - elbo, torch.full((3,), gap), atol=0.05, rtol=0)
+    assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
+    assert all(w.grad is None for w in model.parameters())

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal
 
+from vae_lessons import evidence
 from vae_lessons.evidence import Curve, LinearGaussian, Reading, arc, measure, thermometer
 from vae_lessons.gaussian import kl_full, kl_standard_normal, log_density
 from vae_lessons.losses import bernoulli_nll, elbo, gaussian_nll, vae_loss
@@ -314,3 +315,31 @@ def test_bad_input_is_one_clear_sentence(call, said):
     with pytest.raises((TypeError, ValueError), match=said) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("x", [-1.0, 0.4, 2.0])
+def test_the_evidence_of_a_plane_is_that_of_the_linear_gaussian_world(x):
+    known = evidence.LinearGaussian([[1.0, 1.0]], sigma_x=0.5)
+    x = torch.tensor([x], dtype=torch.float64)
+    world = evidence.Plane(evidence.leaning, 0.5)
+    torch.testing.assert_close(world.log_evidence(x), known.log_evidence(x[None])[0], atol=1e-6, rtol=0)
+
+
+def test_the_posterior_of_a_plane_lies_where_its_picture_has_it():
+    world, x = evidence.Plane(evidence.banana), torch.tensor([1.0])
+    log_p, log_evidence = world.log_posterior(x)
+    axis = torch.linspace(-5, 5, 501, dtype=torch.float64)
+    assert abs(log_p.exp().sum() * 0.02**2 - 1) < 1e-6
+    assert abs((log_p.exp().sum(0) * 0.02**2 * axis).sum()) < 1e-6  # z_1 is symmetric
+    assert log_p[300, 250] > log_p[200, 250]  # (0, 1) rather than (0, -1)
+    assert log_p[150, 350] > log_p[350, 350]  # (2, -2) rather than (2, 2)
+    torch.testing.assert_close(world.log_evidence(x), log_evidence)
+
+
+def test_rings_and_peaks_do_not_see_what_they_should_not():
+    z = torch.randn(50, 2, dtype=torch.float64)
+    turned = z @ torch.tensor([[0.6, 0.8], [-0.8, 0.6]], dtype=torch.float64)
+    torch.testing.assert_close(evidence.ring(z), evidence.ring(turned))
+    torch.testing.assert_close(
+        evidence.two_peaks(z), evidence.two_peaks(z * torch.tensor([-1.0, 1.0], dtype=torch.float64))
+    )

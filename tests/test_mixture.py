@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch import distributions
 
-from vae_lessons.mixture import Mixture, fit_mixture, k_means
+from vae_lessons.mixture import Mixture, fit_mixture, k_means, mixture_of
 
 PAIR = Mixture(
     torch.tensor([0.8, 0.2]),
@@ -81,6 +82,69 @@ def test_every_code_is_in_the_cluster_whose_mean_is_nearest():
     cluster = k_means(z, 6, seed=0)
     centre = torch.stack([z[cluster == k].mean(0) for k in range(6)])
     assert torch.equal(torch.cdist(z, centre).argmin(1), cluster)
+
+
+def oracle(mixture):
+    """The same mixture in torch.distributions."""
+    return distributions.MixtureSameFamily(
+        distributions.Categorical(mixture.weight),
+        distributions.MultivariateNormal(mixture.mean, mixture.covariance),
+    )
+
+
+def overlapping(n=600):
+    """Codes from three clouds that overlap, and one direction that is nearly flat, (n, 3)."""
+    noise = torch.randn(n, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return noise * torch.tensor([1.0, 2.0, 0.01]) + 1.5 * (torch.arange(n) % 3)[:, None]
+
+
+def test_the_log_density_is_that_of_torch():
+    z = overlapping()
+    mixture = fit_mixture(z, 5, 0)
+    torch.testing.assert_close(mixture.log_density(z), oracle(mixture).log_prob(z))
+
+
+def test_a_step_shares_codes_out_and_takes_the_moments_of_what_each_component_has():
+    z = overlapping()
+    start, after = fit_mixture(z, 3, seed=0), fit_mixture(z, 3, seed=0, steps=1)
+    for k in range(3):
+        density = distributions.MultivariateNormal(start.mean[k], start.covariance[k]).log_prob(z).exp()
+        share = start.weight[k] * density / oracle(start).log_prob(z).exp()
+        torch.testing.assert_close(start.shares(z)[:, k], share)
+        torch.testing.assert_close(after.weight[k], share.mean())
+        torch.testing.assert_close(after.mean[k], (share[:, None] * z).sum(0) / share.sum())
+        want = torch.cov(z.T, correction=0, aweights=share)
+        torch.testing.assert_close(after.covariance[k], want, atol=1e-5, rtol=0)
+
+
+def test_each_step_raises_the_mean_log_density_of_the_codes():
+    z = overlapping()
+    found = torch.stack([fit_mixture(z, 4, 0, steps).log_density(z).mean() for steps in range(6)])
+    assert (found.diff() > 0).all()
+
+
+def test_the_log_density_does_not_depend_on_how_many_codes_are_asked_at_once(monkeypatch):
+    z = overlapping()
+    mixture = fit_mixture(z, 5, 0)
+    whole = mixture.log_density(z)
+    monkeypatch.setattr("vae_lessons.mixture.CHUNK", 30)
+    torch.testing.assert_close(mixture.log_density(z), whole)
+
+
+def test_steps_of_expectation_maximization_keep_a_cluster_of_one_code_drawable():
+    z = torch.cat([overlapping().float(), torch.full((1, 3), 99.0)])
+    fitted = fit_mixture(z, 4, 0, steps=10)
+    assert torch.isfinite(fitted.log_density(z)).all()
+    assert fitted.sample(100, torch.Generator().manual_seed(0)).isfinite().all()
+
+
+def test_codes_of_another_width_and_steps_that_are_no_count_are_refused():
+    z = overlapping()
+    with pytest.raises(ValueError, match=r"z must be \(N, 2\)"):
+        PAIR.log_density(z)
+    with pytest.raises(ValueError, match="steps must be a whole number"):
+        fit_mixture(z, 2, 0, steps=-1)
+    assert mixture_of(z, torch.zeros(len(z), dtype=torch.int64)).weight.tolist() == [1.0]
 
 
 @pytest.mark.parametrize(

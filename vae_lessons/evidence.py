@@ -162,6 +162,60 @@ class Curve:
         return torch.cat([self.log_joint(*pair) for pair in pairs]) @ q + entropy
 
 
+def leaning(z):
+    """The sum of both numbers, (B, 2) -> (B, 1): what is seen leaves open how they share it."""
+    return z.sum(1, keepdim=True)
+
+
+def banana(z):
+    """z_2 + z_1^2, (B, 2) -> (B, 1): the same for all points of a parabola."""
+    return z[:, 1:] + z[:, :1] ** 2
+
+
+def ring(z):
+    """The distance from the origin, (B, 2) -> (B, 1): the same for all points of a circle."""
+    return z.norm(dim=1, keepdim=True)
+
+
+def two_peaks(z):
+    """z_1^2 and z_2, (B, 2) -> (B, 2): the sign of z_1 is not seen."""
+    return torch.stack([z[:, 0] ** 2, z[:, 1]], 1)
+
+
+class Plane:
+    """Two latent numbers, z ~ N(0, I), decoded to a mean; integrals over z are computed numerically.
+
+    `decode` turns z (B, 2) into the mean (B, D) of x, with N(x; decode(z), sigma_x^2 I). Raises ValueError if
+    sigma_x is not positive.
+    """
+
+    latent = 2
+
+    def __init__(self, decode=banana, sigma_x=0.3):
+        self.decode, self.sigma_x = decode, float(positive_number("sigma_x", sigma_x))
+
+    def nll(self, x, z):
+        """-log p(x|z) of one x at K points, (D,), (K, 2) -> (K,), in nats."""
+        out = self.decode(_rows("z", z, 2))
+        return gaussian_nll(x.expand_as(out), out, self.sigma_x)
+
+    def log_posterior(self, x, limit=5.0, points=501):
+        """log p(z|x) of one x on a grid, (D,) -> (P, P) and log p(x), ().
+
+        Entry [i, j] is that of z = (grid[j], grid[i]), and grid runs from -limit to limit.
+        p(x) = integral of p(x, z) over z, a sum over the grid times the area of its cells
+        """
+        axis = torch.linspace(-limit, limit, points, dtype=torch.float64)
+        z = torch.cartesian_prod(axis, axis).flip(1)  # the first number changes fastest
+        joint = -self.nll(x.double(), z) - z.square().sum(1) / 2 - math.log(2 * math.pi)
+        log_evidence = joint.logsumexp(0) + 2 * (axis[1] - axis[0]).log()
+        return (joint - log_evidence).view(points, points), log_evidence
+
+    def log_evidence(self, x):
+        """log p(x) of one x, (D,) -> (), in nats, from -5 to 5 in steps of 0.02."""
+        return self.log_posterior(x)[1]
+
+
 def posterior_gap(log_joint, log_q, dz):
     """KL(q || posterior) of one latent number on a grid with step dz, (B, K), (B, K), () -> (B,), in nats.
 

@@ -1,5 +1,6 @@
 """Codes -> a mixture of Gaussians to draw new codes from: the second model, fitted after training."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -8,6 +9,7 @@ from vae_lessons.runtime import resolve_seed
 from vae_lessons.settings import tensor, whole_number
 
 ROUNDS = 100  # of k-means, at most
+CHUNK = 4_000_000  # numbers in memory at a time, while densities are computed
 FLOOR = 1e-6  # share of the variance of all codes that each component has at least, so that none is flat
 
 
@@ -30,15 +32,79 @@ class Mixture(NamedTuple):
         eps = torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
         return self.mean[k] + (torch.linalg.cholesky(self.covariance)[k] @ eps)[..., 0]
 
+    def log_density(self, z):
+        """log p(z) of codes, (N, L) -> (N,), in nats.
 
-def fit_mixture(z, components=20, seed=None):
-    """One Gaussian for each of the clusters that k-means finds, (N, L) -> Mixture of K = components.
+        log p(z) = logsumexp_k( log weight_k + log N(z; mean_k, covariance_k) )
 
-    Every code belongs wholly to one component; expectation-maximization, which shares codes out, often starts
-    from here. components = 1 is one Gaussian fitted to all codes. Raises as `k_means` does.
-    (Ghosh et al. 2020, section 4)
+        Raises ValueError on another shape. (Bishop 2006, equation 9.7)
+        """
+        return torch.logsumexp(self._log_joint(z), 1)
+
+    def shares(self, z):
+        """p(component k | z) of each code, (N, L) -> (N, K), rows sum to 1. (Bishop 2006, equation 9.13)"""
+        return torch.softmax(self._log_joint(z), 1)
+
+    def _log_joint(self, z):
+        """log weight_k + log N(z; mean_k, covariance_k), (N, L) -> (N, K), not too many codes at a time."""
+        if tensor("z", z).shape[1:] != self.mean.shape[1:]:
+            raise ValueError(f"z must be (N, {self.mean.shape[1]}), but it is {tuple(z.shape)}.")
+        a = torch.linalg.cholesky(self.covariance)
+        rows = max(1, CHUNK // self.mean.numel())
+        return torch.cat([log_joint(part, self.weight.log(), self.mean, a) for part in z.split(rows)])
+
+
+def mixture_log_density(z, log_weight, mean, a):
+    """log p(z) of a mixture of K Gaussians, (N, L), (K,), (K, L), (K, L, L) -> (N,), in nats.
+
+    log p(z) = logsumexp_k( log weight_k + log N(z; mean_k, a_k a_k^T) )
+
+    a_k is the lower triangular Cholesky factor of a covariance. (Bishop 2006, equation 9.7)
     """
-    return mixture_of(z, k_means(z, components, seed))
+    return torch.logsumexp(log_joint(z, log_weight, mean, a), 1)
+
+
+def log_joint(z, log_weight, mean, a):
+    """log of p(component k) p(z | component k), (N, L), (K,), (K, L), (K, L, L) -> (N, K), in nats."""
+    eps = torch.linalg.solve_triangular(a, z.T - mean[..., None], upper=False)  # a eps = z - mean, (K, L, N)
+    log_det = a.diagonal(dim1=1, dim2=2).log().sum(1)  # half of the covariance's
+    log_p = -eps.square().sum(1).T / 2 - log_det - z.shape[1] / 2 * math.log(2 * math.pi)
+    return log_weight + log_p
+
+
+def fit_mixture(z, components=20, seed=None, steps=0):
+    """A mixture of Gaussians fitted to codes, (N, L) -> Mixture of K = components.
+
+    It starts from k-means, with one Gaussian for each cluster, so that every code belongs wholly to one
+    component. With `steps`, so many steps of expectation-maximization follow, which share codes out between
+    components: each step raises the mean log density of the codes (`maximized`). components = 1 is one
+    Gaussian fitted to all codes. Raises as `k_means` does, and ValueError if steps is no count.
+    (Dempster et al. 1977; Ghosh et al. 2020, section 4)
+    """
+    mixture = mixture_of(z, k_means(z, components, seed))
+    for _ in range(whole_number("steps", steps, 0)):
+        mixture = maximized(z, mixture.shares(z))
+    return mixture
+
+
+def maximized(z, shares):
+    """The mixture that fits codes best once they are shared out, (N, L), (N, K) -> Mixture.
+
+    weight_k = N_k / N,  mean_k, covariance_k = mean and covariance of the codes, weighted by their shares,
+    N_k = sum_n share_nk
+
+    The covariance gets a millionth of the variance of all codes in every direction, as in `mixture_of`.
+    (Bishop 2006, section 9.2.2)
+    """
+    latent, wide = z.shape[1], z.double()  # a difference of squares is taken below
+    shares = shares.double()
+    total = shares.sum(0).clamp(min=1e-9)
+    mean = shares.T @ wide / total[:, None]
+    squares = (wide[:, :, None] * wide[:, None, :]).flatten(1)  # z z^T, (N, L L)
+    covariance = (shares.T @ squares / total[:, None]).view(-1, latent, latent)
+    covariance = covariance - mean[:, :, None] * mean[:, None, :]
+    found = total / len(z), mean, covariance + _least(wide)
+    return Mixture(*(value.to(z.dtype) for value in found))
 
 
 def mixture_of(z, cluster):
@@ -51,8 +117,12 @@ def mixture_of(z, cluster):
     """
     parts = [_moments(z[cluster == k], len(z)) for k in range(int(cluster.max()) + 1)]
     weight, mean, covariance = map(torch.stack, zip(*parts, strict=True))
-    least = FLOOR * z.var(0, correction=0).mean() * torch.eye(z.shape[1], device=z.device, dtype=z.dtype)
-    return Mixture(weight, mean, covariance + least)
+    return Mixture(weight, mean, covariance + _least(z))
+
+
+def _least(z):
+    """The covariance that every component has at least, (N, L) -> (L, L)."""
+    return FLOOR * z.var(0, correction=0).mean() * torch.eye(z.shape[1], device=z.device, dtype=z.dtype)
 
 
 def k_means(z, clusters, seed=None):

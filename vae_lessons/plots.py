@@ -1027,3 +1027,24 @@ def rates_moved(curve, moves, caption=""):
     ax.set(xlabel="rate (nats per image)", ylabel="distortion: nll (nats per image)")
     ax.legend(frameon=False)
     return Picture(figure, caption)
+
+
+def densities(panels, limits, columns=4, caption=""):
+    """Densities on a square of the plane in grey, and draws upon them, {title: (density, draws)}, -> Picture.
+
+    density (P, P) with z_1 along its rows, draws (N, 2); the square is limits[0] to limits[1] both ways.
+    """
+    rows = -(-len(panels) // columns)
+    figure, made = axes(rows, min(columns, len(panels)), size=(2.15, 2.5) if len(panels) > 1 else (3.2, 3.2), squeeze=False)
+    for i, (ax, (title, (density, draws))) in enumerate(zip(made.flat, panels.items(), strict=True)):
+        values = array(density)
+        extent = (*limits, *limits)
+        ax.imshow(values, cmap="Greys", origin="lower", extent=extent, vmax=1.1 * values.max())
+        ax.plot(*array(draws).T, ".", color=COLOURS[0 if i < columns else 6], ms=2, alpha=0.7)
+        ax.set(xlim=limits, ylim=limits, aspect="equal")
+        ax.set_title(title, fontsize=10)
+        if i >= len(panels) - columns:
+            ax.set_xlabel("$z_1$")
+        if i % columns == 0:
+            ax.set_ylabel("$z_2$")
+    return Picture(figure, caption)

@@ -1,6 +1,7 @@
 """Pictures to drag: a few lines of Python send what each needs, and a script draws it in the page."""
 
 from vae_lessons.explorers.axes import axes
+from vae_lessons.explorers.bend import bend
 from vae_lessons.explorers.beta import beta
 from vae_lessons.explorers.bound import bound
 from vae_lessons.explorers.components import components
@@ -13,12 +14,14 @@ from vae_lessons.explorers.importance import importance
 from vae_lessons.explorers.kl import kl
 from vae_lessons.explorers.latent import latent
 from vae_lessons.explorers.learn import learn
+from vae_lessons.explorers.mixture import mixture
 from vae_lessons.explorers.reparameterization import reparameterization
 from vae_lessons.explorers.sentence import sentence
 from vae_lessons.explorers.training import training
 
 __all__ = [
     "axes",
+    "bend",
     "beta",
     "bound",
     "components",
@@ -31,6 +34,7 @@ __all__ = [
     "kl",
     "latent",
     "learn",
+    "mixture",
     "reparameterization",
     "sentence",
     "training",
