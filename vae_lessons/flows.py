@@ -64,9 +64,9 @@ class Flow(nn.Module):
     Each of `layers` couplings has a network of `hidden` units, and the order of the numbers is turned round
     after each, so that all are moved. At the end each number is stretched and shifted by parameters of its
     own; with 0 layers the flow is a Gaussian with a diagonal covariance. `context` numbers for each point, if
-    there are any, are shown to all networks. A `blind` flow has the same parameters, but its networks see 0 in place of z: it
-    then moves and stretches each number by itself, and N(0, I) stays diagonal. It starts as the identity.
-    `seed` None takes that of the lessons. Raises ValueError if a setting is invalid.
+    there are any, are shown to all networks. A `blind` flow has the same parameters, but its networks see 0
+    in place of z: it then moves and stretches each number by itself, and N(0, I) stays diagonal. It starts as
+    the identity. `seed` None takes that of the lessons. Raises ValueError if a setting is invalid.
     """
 
     def __init__(self, latent, layers=4, hidden=32, context=0, blind=False, seed=None):
@@ -141,6 +141,7 @@ class _Scales(nn.Sequential):
         super().__init__(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), last)
 
     def forward(self, kept):
+        """What a coupling does to the numbers that move, (B, I) -> s and t, (B, 2 M)."""
         s, t = super().forward(kept).chunk(2, 1)
         return torch.cat([2 * torch.tanh(s / 2), t], 1)
 

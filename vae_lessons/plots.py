@@ -1035,7 +1035,9 @@ def densities(panels, limits, columns=4, caption=""):
     density (P, P) with z_1 along its rows, draws (N, 2); the square is limits[0] to limits[1] both ways.
     """
     rows = -(-len(panels) // columns)
-    figure, made = axes(rows, min(columns, len(panels)), size=(2.15, 2.5) if len(panels) > 1 else (3.2, 3.2), squeeze=False)
+    figure, made = axes(
+        rows, min(columns, len(panels)), size=(2.15, 2.5) if len(panels) > 1 else (3.2, 3.2), squeeze=False
+    )
     for i, (ax, (title, (density, draws))) in enumerate(zip(made.flat, panels.items(), strict=True)):
         values = array(density)
         extent = (*limits, *limits)

@@ -1,4 +1,4 @@
-"""Bend a Gaussian by hand over the banana's exact posterior, log p(x) divided into bound and gap (lesson 15)."""
+"""Bend a Gaussian by hand over the banana's exact posterior; log p(x) = bound + gap (lesson 15)."""
 
 import math
 
@@ -23,8 +23,8 @@ def bend():
     log_evidence = world.log_evidence(x).item()
     eps = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
     caption = (
-        "Explorer: draws of a Gaussian that is bent by a number b, over the exact posterior in grey; below them "
-        "the bar log p(x), divided into the ELBO in indigo and the gap in rose."
+        "Explorer: draws of a Gaussian that is bent by a number b, over the exact posterior in grey; below "
+        "them the bar log p(x), divided into the ELBO in indigo and the gap in rose."
     )
     density = log_posterior.exp()
     data = {"density": (density / density.max()).float(), "edge": EDGE, "evidence": log_evidence, "eps": eps}
@@ -35,8 +35,8 @@ def bend():
 def best(b, s):
     """The ELBO of the bent Gaussian with its best m_2 and sigma_2, two numbers -> elbo, m_2, sigma_2.
 
-    log N(1; z_2 + z_1^2, sigma_x^2) + log N(z_1) + log N(z_2) is a square in z_2 = m + sigma eps + b z_1^2, so
-    that its mean needs E z_1^2 = s^2 and E z_1^4 = 3 s^4 only.
+    log N(1; z_2 + z_1^2, sigma_x^2) + log N(z_1) + log N(z_2) is a square in z_2 = m + sigma eps + b z_1^2,
+    so that its mean needs E z_1^2 = s^2 and E z_1^4 = 3 s^4 only.
     """
     v, w = SIGMA_X**2, s * s
     m = ((1 - (1 + b) * w) / v - b * w) / (1 / v + 1)  # where the slope over m is 0

@@ -69,7 +69,9 @@ def _still(codes, labels, fitted, nats, caption):
     plots.scatter(plane, plots.array(codes), labels)
     for mean, factor in zip(*map(plots.array, fitted.values()), strict=True):
         turn = np.linspace(0, 2 * np.pi, 100)
-        plane.plot(*(mean + 2 * np.stack([np.cos(turn), np.sin(turn)], 1) @ factor.T).T, color=plots.INK, lw=1)
+        plane.plot(
+            *(mean + 2 * np.stack([np.cos(turn), np.sin(turn)], 1) @ factor.T).T, color=plots.INK, lw=1
+        )
     plane.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal", title=f"{START} Gaussians")
     for values, name, colour in zip(zip(*nats, strict=True), ("training", "test"), (0, 6), strict=True):
         curve.plot(COUNTS, values, "o-", color=COLOURS[colour], label=name, ms=4)

@@ -33,6 +33,7 @@ class _Bent(nn.Module):
         self.values = nn.Parameter(torch.zeros(5, dtype=torch.float64, device="cpu"))
 
     def forward(self, eps):
+        """(B, 2) -> z (B, 2), log |det| (B,)."""
         m, log_s, b = self.values.split((2, 2, 1))
         z = m + eps * log_s.exp()
         z = torch.stack([z[:, 0], z[:, 1] + b * z[:, 0] ** 2], 1)
@@ -193,7 +194,7 @@ flow_elbo = Exercise(
         "An ELBO is log p(x|z) + log p(z) - log q(z|x). The first is -nll.",
         "p(z) is N(0, I) at the z that the decoder sees. q(z|x) is not a Gaussian of z: use the change of "
         "variables.",
-        "log q(z|x) = log N(eps; 0, I) - log_det, and both log N are sums over L of -(value**2 + log(2 pi)) / 2; their "
-        "constants cancel.",
+        "log q(z|x) = log N(eps; 0, I) - log_det, and both log N are sums over L of "
+        "-(value**2 + log(2 pi)) / 2; their constants cancel.",
     ),
 )

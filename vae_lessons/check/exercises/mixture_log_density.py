@@ -228,8 +228,8 @@ mixture_log_density = Exercise(
     hints=(
         "First the log density of every code under every component, (N, K). Then one torch.logsumexp over "
         "the components.",
-        "z = mean_k + a_k eps gives log N = -|eps|^2 / 2 - log det a_k - L/2 log(2 pi), and log det a_k is the "
-        "sum of the logs of its diagonal.",
+        "z = mean_k + a_k eps gives log N = -|eps|^2 / 2 - log det a_k - L/2 log(2 pi), and log det a_k is "
+        "the sum of the logs of its diagonal.",
         "eps = torch.linalg.solve_triangular(a, z.T - mean[..., None], upper=False) is (K, L, N).",
     ),
 )
