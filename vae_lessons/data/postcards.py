@@ -26,9 +26,9 @@ class Factors(NamedTuple):
 
     hour: float  # 0 noon, 1/2 sunset, 1 night
     horizon: float  # its height, 0.3 to 0.5
-    x: float  # of the object, from the middle, positive to the right, -0.3 to 0.3
-    size: float  # of the object, 0.25 to 0.45
-    hue: float  # of the object, 0 to 1 around the circle of colours
+    x: float  # of the object, from the middle, positive to the right, -0.2 to 0.2
+    size: float  # of the object, 0.35 to 0.55
+    hue: float  # of the object, from 0, red, over yellow and green to 0.65, blue
 
 
 def draw_folder(path, n=2_000, seed=None):
@@ -57,9 +57,9 @@ def _chosen(choose):
     return Factors(
         choose.random(),
         choose.uniform(0.3, 0.5),
-        choose.uniform(-0.3, 0.3),
-        choose.uniform(0.25, 0.45),
-        choose.random(),
+        choose.uniform(-0.2, 0.2),
+        choose.uniform(0.35, 0.55),
+        choose.uniform(0, 0.65),
     )
 
 
