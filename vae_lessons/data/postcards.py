@@ -38,29 +38,34 @@ def draw_folder(path, n=2_000, seed=None):
     factors.csv has them, one row for each file. The same seed draws the same files; old ones of the
     same names are replaced. Raises ValueError if n or seed is none, OSError if a file cannot be written.
     """
-    n, seed = whole_number("n", n), resolve_seed(seed)
-    folder, choose = Path(path).expanduser(), random.Random(seed)
+    n, seed, folder = whole_number("n", n), resolve_seed(seed), Path(path).expanduser()
     for name in GROUND:
         (folder / name).mkdir(parents=True, exist_ok=True)
     with open(folder / "factors.csv", "w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["file", *Factors._fields])
-        for i in range(n):
-            kind, factors = sorted(GROUND)[i % len(GROUND)], _chosen(choose)
+        for i, (kind, factors) in enumerate(_chosen(n, seed)):
             name = f"{kind}/{i:05d}.png"
             postcard(kind, factors).save(folder / name, compress_level=3)
             rows.writerow([name, *(f"{value:.4f}" for value in factors)])
     return folder
 
 
-def _chosen(choose):
-    return Factors(
-        choose.random(),
-        choose.uniform(0.3, 0.5),
-        choose.uniform(-0.2, 0.2),
-        choose.uniform(0.35, 0.55),
-        choose.uniform(0, 0.65),
-    )
+def postcards(n, seed=None):
+    """The pictures that `draw_folder` writes, one after the other, PIL images. ValueError as there."""
+    for kind, factors in _chosen(whole_number("n", n), resolve_seed(seed)):
+        yield postcard(kind, factors)
+
+
+def _chosen(n, seed):
+    """Kind and Factors of n postcards, one after the other."""
+    choose, kinds = random.Random(seed), sorted(GROUND)
+    for i in range(n):
+        hour, horizon, x = choose.random(), choose.uniform(0.3, 0.5), choose.uniform(-0.2, 0.2)
+        yield (
+            kinds[i % len(kinds)],
+            Factors(hour, horizon, x, choose.uniform(0.35, 0.55), choose.uniform(0, 0.65)),
+        )
 
 
 def postcard(kind, factors):

@@ -5,4 +5,14 @@ from vae_lessons.model.mlp import Posterior, TwoHeads, mlp
 from vae_lessons.model.saved import load_model, save_model
 from vae_lessons.model.vae import VAE, Autoencoder, Output
 
-__all__ = ["VAE", "Autoencoder", "ConvolutionalVAE", "Output", "Posterior", "TwoHeads", "load_model", "mlp", "save_model"]
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "ConvolutionalVAE",
+    "Output",
+    "Posterior",
+    "TwoHeads",
+    "load_model",
+    "mlp",
+    "save_model",
+]

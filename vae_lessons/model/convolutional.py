@@ -1,6 +1,7 @@
 """x -> q(z|x) -> z -> p(x|z) by convolutions, for pictures of any size, grey or in colour."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -43,8 +44,7 @@ class ConvolutionalDecoder(nn.Module):
         )
         back = (*reversed(channels), shape[0])
         self.steps = nn.ModuleList(
-            nn.ConvTranspose2d(i, o, 4, stride=2, padding=1, bias=o is not back[-1])
-            for i, o in zip(back[:-1], back[1:], strict=True)
+            nn.ConvTranspose2d(i, o, 4, stride=2, padding=1) for i, o in pairwise(back)
         )
         self.bias = nn.Parameter(torch.zeros(shape))
 
@@ -100,7 +100,13 @@ class ConvolutionalVAE(VAE):
         learned = isinstance(sigma, str) and sigma == "learned"
         sigma = 1.0 if learned and likelihood != "gaussian" else sigma
         super().__init__(
-            latent, likelihood=likelihood, sigma=sigma, shape=shape, seed=seed, encoder=encoder, decoder=decoder
+            latent,
+            likelihood=likelihood,
+            sigma=sigma,
+            shape=shape,
+            seed=seed,
+            encoder=encoder,
+            decoder=decoder,
         )
         self.settings = {name: value for name, value in self.settings.items() if name != "hidden"}
         self.settings["channels"] = channels

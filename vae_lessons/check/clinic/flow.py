@@ -27,7 +27,7 @@ STEPS = (
     Step(
         "off the scale",
         "Is the loss NaN or in the millions, or are rebuilt images far worse than the mean image?",
-        lambda n: not math.isfinite(n["kl"]) or n["kl"] > 1e5 or not n["test"] > -0.5,
+        lambda n: not math.isfinite(n["kl"]) or n["kl"] > 1e5 or not n["test"] > -5,
         "The learning rate is too high, the pixels do not lie in [0, 1], or the KL has the wrong sign.",
         "Divide pixels by 255 once. Divide lr by 4. The loss is nll + KL.",
         "explained {test:.2f}, KL {kl:.3g} nats",
@@ -36,7 +36,8 @@ STEPS = (
         "collapse",
         "Is the KL near 0, and are all draws alike?",
         lambda n: n["kl"] < 1,
-        "Posterior collapse: beta is too large, the nll is a mean over pixels, or sigma is too large.",
+        "Posterior collapse: beta is too large, the nll is a mean over pixels, or sigma is too large. "
+        "Or training has hardly begun.",
         "Sum the nll over pixels. Set beta to 1, with a warm-up (lesson 09). Learn sigma (lesson 10).",
         "KL {kl:.1f} nats",
     ),
@@ -44,17 +45,17 @@ STEPS = (
         "not learned",
         "Are rebuilt images hardly better than the mean image?",
         lambda n: n["test"] < 0.3,
-        "Too few steps, a learning rate that is too low, or a sigmoid applied twice.",
-        "Take 1,000 steps or more. Try lr from 1e-3 to 4e-3. Give logits to the loss.",
+        "Too few steps, a learning rate that is too low, or a sigmoid too many.",
+        "Take 1,000 steps or more. Try lr from 1e-3 to 4e-3. Give the loss the decoder's own output.",
         "explained {test:.2f}",
     ),
     Step(
         "KL not counted",
-        "Do the codes lie far outside the prior?",
-        lambda n: n["code_sd"] > 2.5,
+        "Do codes lie far outside the prior, or has every q(z|x) shrunk to a point?",
+        lambda n: n["code_sd"] > 2.5 or n["sigma"] < 0.005,
         "The KL is missing from the loss, or beta is far below 1.",
         "Set beta to 1. Average the nll and the KL in the same way.",
-        "standard deviation of the codes {code_sd:.1f}",
+        "sd of the codes {code_sd:.1f}, sigma of the sharpest axis {sigma:.3f}",
     ),
     Step(
         "no noise",
@@ -75,23 +76,23 @@ STEPS = (
     Step(
         "overfitting",
         "Are training images rebuilt much better than test images?",
-        lambda n: n["train"] - n["test"] > 0.1,
+        lambda n: 1 - n["test"] > 2 * (1 - n["train"]),
         "The model knows its training images by heart.",
         "Add pictures, also mirrored ones. Take fewer weights, or stop earlier.",
-        "explained {train:.2f} in training, {test:.2f} in testing",
+        "explained {train:.3f} in training, {test:.3f} in testing",
     ),
     Step(
         "test images seen",
         "Are test images rebuilt much better than training images?",
-        lambda n: n["test"] - n["train"] > 0.05,
+        lambda n: 1 - n["train"] > 1.5 * (1 - n["test"]),
         "Test images were used in training, or the two sets differ in kind.",
         "Train on data.train only. Split at random, and near copies together.",
-        "explained {train:.2f} in training, {test:.2f} in testing",
+        "explained {train:.3f} in training, {test:.3f} in testing",
     ),
     Step(
         "draws off the data",
         "Are rebuilt images good, but draws from the prior are not?",
-        lambda n: n["off"] > 1.35,
+        lambda n: n["off"] > 1.3,
         "Draws come from where there are few codes, or are not drawn as they should be.",
         "z from N(0, I), shown by model.picture. Fewer latent numbers, a larger sigma or beta. "
         "Or a mixture fitted to the codes (lesson 02).",
@@ -192,7 +193,9 @@ def flow_chart(found=None):
         "and what to change."
     )
     if found:
-        caption += f" The marked row is what was found: {found.name}." if found.name else " Nothing was found."
+        caption += (
+            f" The marked row is what was found: {found.name}." if found.name else " Nothing was found."
+        )
     return plots.flow_chart(
         rows, ("What do you see?", "What does it mean?", "What to change"), marked, caption=caption
     )
