@@ -15,6 +15,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image, ImageChops
 
+from vae_lessons.files import written_whole
+
 # Ten classes that colour-blind readers can tell apart: the "muted" scheme of Tol 2021, and a grey.
 COLOURS = (
     "#332288",
@@ -40,6 +42,11 @@ class Picture:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
         self.png, self.caption = small_png(Image.open(buffer)), caption
+
+    def save(self, path):
+        """Write the picture to a PNG file. Raises OSError where that is not possible."""
+        with written_whole(path) as file:
+            file.write(self.png)
 
     def __repr__(self):
         return self.caption
