@@ -47,7 +47,7 @@ def draw_folder(path, n=2_000, seed=None):
         for i, (kind, factors) in enumerate(_chosen(n, seed)):
             name = f"{kind}/{i:05d}.png"
             postcard(kind, factors).save(folder / name, compress_level=3)
-            rows.writerow([name, *(f"{value:.4f}" for value in factors)])
+            rows.writerow([name, *factors])
     return folder
 
 

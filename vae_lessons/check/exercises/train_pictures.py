@@ -122,7 +122,7 @@ def _by_heart(latent, sigma, shape):
 CODES = {  # by the clinic's steps: how one comes to show each
     "off the scale": (
         PUBLIC,
-        (_trained(seen=_unscaled, sigma=30.0, steps=100), _trained(objective=_kl_subtracted, steps=100)),
+        (_trained(seen=_unscaled, sigma=30.0, steps=100), _trained(objective=_kl_subtracted, steps=300)),
     ),
     "collapse": (
         PUBLIC,
@@ -133,7 +133,7 @@ CODES = {  # by the clinic's steps: how one comes to show each
         ),
     ),
     "not learned": (PUBLIC, (_trained(_Squeezed),)),
-    "KL not counted": (PUBLIC, (_trained(beta=0.0),)),
+    "KL not counted": (PUBLIC, (_trained(beta=0.0, latent=3, steps=400),)),
     "no noise": (PUBLIC, (_trained(_Noiseless),)),
     "hard edge": (PUBLIC, (_trained(_Tanh), _trained(_Relu))),
     "overfitting": (COURSE, (_trained(_by_heart, latent=64, sigma=0.02, steps=1_500, lr=2e-3),)),
