@@ -76,7 +76,7 @@ STEPS = (
     Step(
         "overfitting",
         "Are training images rebuilt much better than test images?",
-        lambda n: 1 - n["test"] > 2 * (1 - n["train"]),
+        lambda n: 1 - n["test"] > 1.7 * (1 - n["train"]),
         "The model knows its training images by heart.",
         "Add pictures, also mirrored ones. Take fewer weights, or stop earlier.",
         "explained {train:.3f} in training, {test:.3f} in testing",
