@@ -1,7 +1,8 @@
-"""Time and peak memory of each notebook: python benchmarks/notebook_cost.py [PATH ...]
+"""What each notebook asks for: python benchmarks/notebook_cost.py [PATH ...]
 
-Each runs in a kernel of its own, as a reader would run it. The memory is the kernel's largest resident
-set, in MB; of the time, the table also shows the slowest cell.
+Of its reader: words of text, lines of code, exercises, and minutes, counted at 100 words and 12 lines a
+minute, 7 minutes an exercise, and 1 minute a prediction. Of the machine: seconds in a kernel of its own, its
+slowest cell, and the kernel's largest resident set in MB.
 """
 
 import sys
@@ -35,8 +36,17 @@ def cost(path):
     return seconds, cells[slowest], slowest, int(notebook.cells[-1].outputs[0].text)
 
 
-def main():
+def work(notebook):
+    """A notebook -> words of text, lines of code, exercises, and minutes for a reader of these."""
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    words, lines = len(text.split()), sum(len(cell.source.splitlines()) for cell in code)
+    exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in code)
+    minutes = words / 100 + lines / 12 + 7 * exercises + text.count("**Predict first.**")
+    return words, lines, exercises, minutes
 
+
+def main():
     paths = [Path(name).resolve() for name in sys.argv[1:]] or sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
     print(machine())
     width = max(len(path.stem) for path in paths)

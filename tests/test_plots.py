@@ -130,6 +130,11 @@ MADE = {
         "beta",
         caption="Two stacked bars and a dotted line.",
     ),
+    "rates_moved": lambda: plots.rates_moved(
+        {"beta 1": (20.0, 90.0), "beta 2": (15.0, 95.0)},
+        {"words": (30.0, 22.0, 92.0)},
+        caption="Two points on a line, and an arrow to the left.",
+    ),
 }
 
 

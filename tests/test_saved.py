@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from vae_lessons.model import VAE, Autoencoder, load_model, save_model
+from vae_lessons.model import VAE, Autoencoder, ConditionalVAE, load_model, save_model
 from vae_lessons.model import saved as saved_models
 from vae_lessons.observation import Gaussian
 
@@ -41,6 +41,7 @@ STORED = [
     (VAE, {"latent": np.int64(3), "hidden": [np.int32(7)], "seed": np.int64(9)}),
     (VAE, {"likelihood": "gaussian", "sigma": np.float32(0.1)}),
     (VAE, {"likelihood": "gaussian", "sigma": "learned"}),
+    (ConditionalVAE, {"condition": 4, "loudness": 2}),
 ]
 
 
@@ -59,8 +60,9 @@ def test_a_model_comes_back_bit_for_bit(kind, settings, tmp_path):
     assert same_weights(again, model)
     names = [name for name, _ in model.named_parameters()]
     assert [name for name, weights in again.named_parameters() if weights.requires_grad] == names
-    eps = torch.ones(6, 3)
-    assert torch.equal(again(images(), eps).logits, model(images(), eps).logits)
+    given = {"y": torch.arange(6) % 4} if kind is ConditionalVAE else {}
+    given["eps"] = torch.ones(6, 3)
+    assert torch.equal(again(images(), **given).logits, model(images(), **given).logits)
 
 
 def test_a_model_takes_the_place_of_an_older_one(tmp_path):

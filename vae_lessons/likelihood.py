@@ -195,6 +195,16 @@ def log_joint_grid(model, x, limit=6.0, points=301):
     return (torch.cat(fit, 1) + log_density(grid, zero, zero)).view(len(x), points, points)
 
 
+def class_posterior(log_p, prior):
+    """The probability of each class by Bayes' rule, (B, C), (C,) -> (B, C); each row sums to 1.
+
+    p(y|x) = p(x|y) p(y) / sum_c p(x|c) p(c),  log_p[b, y] = log p(x_b|y),  prior[y] = p(y)
+
+    Computed from logs, since p(x|y) itself is 0 in floating point. (Bayes 1763)
+    """
+    return torch.softmax(log_p + prior.log(), dim=1)
+
+
 def nll_under(model):
     """-log p(x|z) under a model as a function of images and codes, -> (x (R, ...), z (R, L)) -> (R,)."""
     return lambda x, z: model.likelihood.nll(x, model.decode(z))

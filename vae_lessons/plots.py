@@ -1016,6 +1016,24 @@ def stacks(panels, parts, levels, xlabel, ylabel="nats per image", caption=""):
     return Picture(figure, caption)
 
 
+def rates_moved(curve, moves, caption=""):
+    """A curve {name: (rate, distortion)}, and points that move, {name: (rates before, after, distortion)}.
+
+    -> Picture; an arrow goes from each ring to its point.
+    """
+    figure, ax = axes(size=(6.4, 4))
+    rates, distortions = zip(*curve.values(), strict=True)
+    ax.plot(rates, distortions, "o:", color=INK)
+    for name, (rate, distortion) in curve.items():
+        ax.annotate(name, (rate, distortion), (7, 3), textcoords="offset points")
+    for (name, (before, after, distortion)), colour in zip(moves.items(), (6, 0, 3, 4), strict=False):
+        ax.plot(before, distortion, "o", color=COLOURS[colour], mfc="white")
+        ax.annotate("", (after, distortion), (before, distortion), arrowprops={"arrowstyle": "->"})
+        ax.plot(after, distortion, "o", color=COLOURS[colour], label=name)
+    ax.set(xlabel="rate (nats per image)", ylabel="distortion: nll (nats per image)")
+    ax.legend(frameon=False)
+
+
 def flow_chart(rows, titles, marked=None, caption=""):
     """Questions from the top down, each with two boxes to its right where the answer is yes, -> Picture.
 

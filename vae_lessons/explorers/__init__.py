@@ -4,6 +4,7 @@ from vae_lessons.explorers.axes import axes
 from vae_lessons.explorers.beta import beta
 from vae_lessons.explorers.bound import bound
 from vae_lessons.explorers.components import components
+from vae_lessons.explorers.conditional import conditional
 from vae_lessons.explorers.estimators import estimators
 from vae_lessons.explorers.gaussian import gaussian
 from vae_lessons.explorers.handwriting import handwriting
@@ -13,6 +14,7 @@ from vae_lessons.explorers.kl import kl
 from vae_lessons.explorers.latent import latent
 from vae_lessons.explorers.learn import learn
 from vae_lessons.explorers.reparameterization import reparameterization
+from vae_lessons.explorers.sentence import sentence
 from vae_lessons.explorers.training import training
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "beta",
     "bound",
     "components",
+    "conditional",
     "estimators",
     "gaussian",
     "handwriting",
@@ -29,5 +32,6 @@ __all__ = [
     "latent",
     "learn",
     "reparameterization",
+    "sentence",
     "training",
 ]

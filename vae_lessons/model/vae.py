@@ -60,10 +60,13 @@ class Autoencoder(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # and not the GPU's
             self.encoder = self._default_encoder(hidden) if encoder is None else encoder
-            self.decoder = Decoder(self.latent, hidden, self.shape) if decoder is None else decoder
+            self.decoder = self._default_decoder(hidden) if decoder is None else decoder
 
     def _default_encoder(self, hidden):
         return Encoder(self.shape, hidden, nn.Linear(hidden[-1], self.latent))
+
+    def _default_decoder(self, hidden):
+        return Decoder(self.latent, hidden, self.shape)
 
     def start_at(self, mean):
         """Let an untrained decoder begin at a mean image, (*shape); `fit` does, with the training images'.
