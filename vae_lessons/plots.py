@@ -1032,6 +1032,7 @@ def rates_moved(curve, moves, caption=""):
         ax.plot(after, distortion, "o", color=COLOURS[colour], label=name)
     ax.set(xlabel="rate (nats per image)", ylabel="distortion: nll (nats per image)")
     ax.legend(frameon=False)
+    return Picture(figure, caption)
 
 
 def flow_chart(rows, titles, marked=None, caption=""):
