@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,8 +15,6 @@ from matplotlib.patches import Circle, Ellipse, Polygon, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image, ImageChops
-
-from vae_lessons.files import written_whole
 
 # Ten classes that colour-blind readers can tell apart: the "muted" scheme of Tol 2021, and a grey.
 COLOURS = (
@@ -45,8 +44,7 @@ class Picture:
 
     def save(self, path):
         """Write the picture to a PNG file. Raises OSError where that is not possible."""
-        with written_whole(path) as file:
-            file.write(self.png)
+        Path(path).write_bytes(self.png)
 
     def __repr__(self):
         return self.caption
