@@ -92,7 +92,7 @@ STEPS = (
     Step(
         "draws off the data",
         "Are rebuilt images good, but draws from the prior are not?",
-        lambda n: n["off"] > 1.3,
+        lambda n: n["off"] > 1.35,
         "Draws come from where there are few codes, or are not drawn as they should be.",
         "z from N(0, I), shown by model.picture. Fewer latent numbers, a larger sigma or beta. "
         "Or a mixture fitted to the codes (lesson 02).",
