@@ -7,7 +7,7 @@ import torch
 
 from vae_lessons import measures
 from vae_lessons.data import Data, Split, load
-from vae_lessons.explorers.axes import IMAGES, STEPS, axes
+from vae_lessons.explorers.axes import IMAGES, STEPS, _lost, axes
 from vae_lessons.model import VAE
 from vae_lessons.train import fit
 
@@ -79,6 +79,33 @@ def test_every_setting_shows_the_numbers_and_pictures_of_the_turned_axes(play, d
     compare(page.detail, model, data, own, four)
 
 
+def test_the_button_turns_to_the_directions_of_the_very_images_it_was_given(play, data, model):
+    chosen = data.train.choose(60, seed=3)
+    page = play(axes(model, data, labels=chosen))
+    page.press("turn to the 60 labels")
+    y = torch.stack([chosen.factors.slant, chosen.factors.thickness], 1)
+    base = measures.turn_to(measures.ridge(model.code(chosen.x), y, penalty=10.0).slope.T)
+    compare(page.detail, model, data, base, data.test.x[data.test.y == 0][0])
+    assert "the directions of slant and thickness in 60 labelled images" in page.words
+
+
+def test_the_curve_of_the_still_is_that_of_the_page(play, data, model):
+    page = play(axes(model, data, pair=(2, 4)))
+    with torch.no_grad():
+        mu, log_var = model.encode(data.test.x[:IMAGES])
+    for angle in (-60, 10, 45):
+        lost = _lost(mu, log_var, [1, 3], torch.tensor(float(angle)))
+        assert page.set("turn", angle)["lost"] == pytest.approx(lost, abs=1e-4)
+
+
+def test_no_two_names_of_classes_overlap(play, data, model):
+    page = play(axes(model, data))
+    places = torch.tensor([place for _, *place in page.detail["classes"]])
+    apart = torch.cdist(places, places) + 1e3 * torch.eye(len(places))
+    assert [name for name, *_ in page.detail["classes"]] == [str(digit) for digit in range(10)]
+    assert apart.min() > 13
+
+
 def test_a_turn_of_the_models_own_axes_loses_nothing_at_0_and_90_and_something_between(play, data, model):
     page = play(axes(model, data))
     lost = {angle: page.set("turn", angle)["lost"] for angle in (0, 45, 90)}
@@ -123,6 +150,8 @@ def test_what_does_not_fit_is_refused_in_a_sentence(data, model):
     bare = Data(*(Split(split.pixels, split.y) for split in (data.train, data.test)))
     with pytest.raises(ValueError, match=r"^This explorer needs data whose factors are known"):
         axes(model, bare)
+    with pytest.raises(ValueError, match=r"^This explorer needs data whose factors are known"):
+        axes(model, data, labels=bare.train)
     with pytest.raises(ValueError, match=r"^Two axes are turned, but latent is 1\.$"):
         axes(VAE(latent=1, hidden=(8,)), data)
     with pytest.raises(ValueError, match=r"^pair must be a whole number from 1 to 5, not 6\.$"):

@@ -194,7 +194,7 @@ def test_labels_that_overlap_make_room_and_others_stay():
     places = [(0, 0), (0, 0), (0.1, 0), (0, 0.1), (4, 4)]
     for i, place in enumerate(places):
         ax.text(*place, str(i))
-    plots._make_room(ax)
+    plots.make_room(ax)
     at = np.array([text.get_position() for text in ax.texts])
     far = np.hypot(*(at[:, None] - at).T) + 10 * np.eye(5)
     assert far.min() > 0.5

@@ -260,7 +260,7 @@ def latent_axes(ax, z, limit, circles):
     if limit:
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
     ax.set(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
-    _make_room(ax)
+    make_room(ax)
     ax.text(1, 1, outside(z, limit), transform=ax.transAxes, ha="right", va="top", path_effects=HALO)
 
 
@@ -288,7 +288,7 @@ def label_classes(ax, z, y):
         )
 
 
-def _make_room(ax, share=0.055):
+def make_room(ax, share=0.055):
     """Push labels apart that overlap, each with a thin line to its place; axes must have their limits."""
     places = np.array([text.get_position() for text in ax.texts])
     gap = share * max(np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim()))
@@ -300,9 +300,11 @@ def _make_room(ax, share=0.055):
         push = np.clip(gap - far, 0, None) / np.maximum(far, 1e-9) / 4
         at += (push[..., None] * way).sum(1)
     for text, end, place in zip(ax.texts, at, places, strict=True):
-        if np.hypot(*(end - place)) > gap / 3:
-            ax.plot(*zip(place, end, strict=True), color=INK, lw=0.7)
+        moved = np.hypot(*(end - place))
+        if moved > gap / 50:
             text.set_position(end)
+        if moved > gap / 3:
+            ax.plot(*zip(place, end, strict=True), color=INK, lw=0.7)
 
 
 def array(values):

@@ -4,14 +4,15 @@ function explore(stage, sent) {
   const size = precision.length / labels.length, factors = names.length, images = labels.length, tile = 40, step = tile + 4;
   const decode = picturer(sent.decoder), reach = 4, radius = 3, tints = [colours[6], colours[0]];
   const identity = Float64Array.from({ length: size * size }, (_, i) => Number(i % size === Math.floor(i / size)));
-  let base = identity, codes, beforehand, bounds, angle = 0;
+  let base = identity, codes, classNames, beforehand, bounds, angle = 0;
 
   const plane = new Plot({ width: 340, height: 330, x: [-reach, reach], y: [-reach, reach], equal: true,
-    xlabel: "one axis", ylabel: "the other axis", label: "The codes of real images in the plane of two axes, coloured by class" });
+    xlabel: "A", ylabel: "B", label: "The codes of real images in the plane of two axes, coloured by class" });
   const pictures = new Plot({ width: 34 + steps.length * step, height: 20 + 2 * step, label: "What is decoded along each of the turned axes" });
-  const bars = new Plot({ width: 380, height: 44 * factors + 60, x: [0, 1], y: [factors - 0.4, -0.6], yticks: [], xlabel: "R² on test images",
+  const bars = new Plot({ width: 380, height: 44 * factors + 76, x: [0, 1], y: [factors - 0.4, -0.6], yticks: [], xlabel: "R² on test images",
+    title: `upper bar: A, lower bar: B, outline: all ${size} axes`,
     label: "How much of each factor an axis holds" });
-  const nats = new Plot({ width: 340, height: 150, x: [-90, 90], y: [-1, 0.15], xticks: [-90, -45, 0, 45, 90], yticks: [-1, -0.5, 0],
+  const nats = new Plot({ width: 340, height: 160, x: [-90, 90], y: [-1, 0.15], xticks: [-90, -45, 0, 45, 90], yticks: [-1, -0.5, 0],
     xlabel: "turned by, degrees", ylabel: "change, nats", label: "How log p(x) and the ELBO change when the axes are turned" });
   const learned = toggle(`turn to the ${count} labels`, (down) => {
     base = down ? taught : identity; // the labels' slant and thickness are its first two axes
@@ -76,20 +77,23 @@ function explore(stage, sent) {
         codes[2 * n] += u[k] * mu[n * size + k];
         codes[2 * n + 1] += v[k] * mu[n * size + k];
       }
+    classNames = placesOfNames(plane, codes, labels);
+    const named = base === identity ? (k) => `axis ${k}` : (k) => ["the slant's direction", "the thickness's direction"][k - 1] ?? `turned axis ${k}`;
+    [plane.xlabel, plane.ylabel] = [one, two].map((axis, k) => `${"AB"[k]} at 0°: ${named(axis.value)}`);
     plane.background(() => {
       plane.prior();
-      scatter(plane, codes, labels, colours);
+      scatter(plane, codes, labels, colours, { names: false });
     });
     const quarter = spread(0, 90, 31).map(lost), across = spread(-90, 90, 61); // a quarter turn swaps the axes
     bounds = across.map((_, k) => -quarter[k % 30]);
     const deepest = Math.max(0.25, 1.6 * Math.max(...quarter)), rounded = ticksOf(0, deepest, 3);
-    nats.y = [-deepest, 0.2 * deepest];
+    nats.y = [-deepest, 0.4 * deepest];
     nats.yticks = rounded.map((tick) => -tick);
     nats.background(() => {
       nats.line([-90, 90], [0, 0], { colour: INK, dash: [6, 3] });
-      nats.text("log p(x), and the ELBO with a full q", -88, 0.09 * deepest, { size: 11 });
+      nats.text("log p(x), and the ELBO with a full q", -88, 0.24 * deepest, { size: 11 });
       nats.line(across, bounds, { colour: colours[4] });
-      nats.text("the ELBO with a diagonal q", -88, -0.92 * deepest, { size: 11, colour: colours[4], halo: true });
+      nats.text("the ELBO with a diagonal q", -88, -0.85 * deepest, { size: 11, colour: colours[4], halo: true });
     });
   }
 
@@ -121,6 +125,7 @@ function explore(stage, sent) {
       plane.line([-9 * x, 9 * x], [-9 * y, 9 * y], { colour: tints[i], width: 2.5 });
       plane.text(i ? "B" : "A", 3.6 * x, 3.6 * y, { bold: true, size: 14, align: "center", colour: tints[i], halo: true });
     });
+    classNames.forEach((place) => nameClass(plane, place)); // over the lines of the axes
     pictures.begin();
     const drawn = axes.map((axis, row) => {
       pictures.write("AB"[row], 12, 20 + row * step + tile / 2, { bold: true, size: 14, align: "center", colour: tints[row] });
@@ -142,9 +147,10 @@ function explore(stage, sent) {
     nats.begin();
     nats.dots([angle], [-loss], { colour: colours[4], radius: 6 });
     nats.dots([angle], [0], { radius: 5 });
+    const learnt = base === taught ? `At 0° A and B are the directions of slant and thickness in ${count} labelled images. ` : "";
     const best = names.map((name, f) => `${name} ${said(r2[0][f])} and ${said(r2[1][f])}`).join(", ");
-    stage.drawn(`Turned by ${said(angle, 0)}°. R² of A and B: ${best}. p(x) is the same; the ELBO with a diagonal q loses ${said(loss)} nats.`,
-      { angle, r2, lost: loss, whole, z: axes, pictures: drawn, pair: [one.value, two.value], taught: base === taught });
+    stage.drawn(`${learnt}Turned by ${said(angle, 0)}°. R² of A and B: ${best}. p(x) is the same; the ELBO with a diagonal q loses ${said(loss)} nats.`,
+      { angle, r2, lost: loss, whole, z: axes, pictures: drawn, pair: [one.value, two.value], taught: base === taught, classes: classNames });
   }
 
   stage.show(row(learned, one.element, two.element), row(turn.element, from.element),

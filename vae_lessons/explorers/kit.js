@@ -473,14 +473,30 @@ const power = (v) => "10" + String(Math.round(Math.log10(v))).replace(/./g, (c) 
 
 // The codes of images, (N, 2) one after the other, coloured by class, and each class's name at its median.
 function scatter(plot, codes, labels, colours, { names = true, radius = 1.8, alpha = 0.6 } = {}) {
-  const kinds = [...new Set(labels)].sort((a, b) => a - b);
-  const of = kinds.map((kind) => {
-    const places = [...labels.keys()].filter((i) => labels[i] === kind);
-    return [places.map((i) => codes[2 * i]), places.map((i) => codes[2 * i + 1])];
-  });
-  kinds.forEach((kind, k) => plot.dots(...of[k], { colour: colours[kind % colours.length], radius, alpha }));
-  if (names && kinds.length > 1)
-    kinds.forEach((kind, k) => plot.text(String(kind), ...of[k].map(median), { size: 16, bold: true, align: "center", halo: true }));
+  for (const [kind, ...places] of byClass(codes, labels))
+    plot.dots(...places, { colour: colours[kind % colours.length], radius, alpha });
+  if (names) placesOfNames(plot, codes, labels).forEach((place) => nameClass(plot, place));
+}
+
+const byClass = (codes, labels) => [...new Set(labels)].sort((a, b) => a - b).map((kind) => {
+  const places = [...labels.keys()].filter((i) => labels[i] === kind);
+  return [kind, places.map((i) => codes[2 * i]), places.map((i) => codes[2 * i + 1])];
+});
+
+const nameClass = (plot, [name, px, py]) => plot.write(name, px, py, { size: 16, bold: true, align: "center", halo: true });
+
+// Each class's name and its place: the median of its codes, or where other names leave it room, `gap` pixels.
+function placesOfNames(plot, codes, labels, gap = 15) {
+  const classes = byClass(codes, labels), at = classes.map(([, xs, ys]) => [plot.X(median(xs)), plot.Y(median(ys))]);
+  if (classes.length < 2) return [];
+  for (let round = 0; round < 200; round++)
+    for (let i = 0; i < at.length; i++)
+      for (let j = 0; j < i; j++) {
+        const [x, y] = [at[i][0] - at[j][0], at[i][1] - at[j][1]], far = Math.hypot(x, y) || 1e-9;
+        const push = Math.max(0, gap - far) / far / 4, way = far > 1e-6 ? [x * push, y * push] : [1, 0];
+        way.forEach((step, k) => { at[i][k] += step; at[j][k] -= step; });
+      }
+  return classes.map(([kind], k) => [String(kind), ...at[k]]);
 }
 
 // ---- A handle on a plot, moved by pointer, touch or arrow keys (with Shift in larger steps).

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vae_lessons.plots import COLOURS, INK, array, classes, scatter
+from vae_lessons.plots import COLOURS, INK, array, classes, make_room, scatter
 
 HERE = Path(__file__).parent
 IMAGES = 1_000  # real images that an explorer sends: the points of a plane, and where the nearest is found
@@ -192,3 +192,4 @@ def draw_plane(ax, codes, y, ends, at):
     scatter(ax, array(codes), y)
     ax.plot(*array(at), "o", ms=11, mfc="white", mec=INK, mew=2, zorder=4)
     ax.set(xlim=ends[:2], ylim=ends[2:], aspect="equal")
+    make_room(ax, 0.075)
