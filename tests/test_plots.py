@@ -18,6 +18,12 @@ X = (
 )
 STEPS = torch.linspace(-2, 2, 6)
 MADE = {
+    "flow_chart": lambda: plots.flow_chart(
+        [("Is it hot?", "It is summer.", "Drink."), ("Is it cold?", "It is winter.", "Put on a coat.")],
+        ("see", "means", "do"),
+        marked=1,
+        caption="Two questions, the second marked.",
+    ),
     "images": lambda: plots.images(X[:7], columns=5, rows=("a", "b"), caption="Seven images in two rows."),
     "plane": lambda: plots.plane((Z, Y), (2 * Z, Y), titles=("a", "b"), limit=4, caption="Two clouds."),
     "ellipses": lambda: plots.ellipses(Z, Z.abs() / 5, Y, caption="Sixty ellipses."),

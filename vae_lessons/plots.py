@@ -3,6 +3,8 @@
 import base64
 import html
 import io
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -39,6 +41,10 @@ class Picture:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
         self.png, self.caption = small_png(Image.open(buffer)), caption
+
+    def save(self, path):
+        """Write the picture to a PNG file. Raises OSError where that is not possible."""
+        Path(path).write_bytes(self.png)
 
     def __repr__(self):
         return self.caption
@@ -1049,4 +1055,40 @@ def densities(panels, limits, columns=4, caption=""):
             ax.set_xlabel("$z_1$")
         if i % columns == 0:
             ax.set_ylabel("$z_2$")
+    return Picture(figure, caption)
+
+
+def flow_chart(rows, titles, marked=None, caption=""):
+    """Questions from the top down, each with two boxes to its right where the answer is yes, -> Picture.
+
+    `rows` are (question, box, box), `titles` names the three columns, `marked` is the row to be coloured.
+    """
+    high, wide, left = 1.0, (3.3, 3.3, 4.1), (0.0, 4.0, 7.7)
+    figure, ax = axes(size=(11.8, 0.84 * len(rows) + 0.7))
+    ax.set(xlim=(-0.1, 11.9), ylim=(-high * len(rows) - 0.4, 0.45))
+    ax.axis("off")
+    for x, width, title in zip(left, wide, titles, strict=True):
+        ax.text(x + width / 2, 0.2, title, ha="center", fontsize=11, weight="bold")
+    arrow = dict(arrowstyle="-|>", color=INK, lw=1.2, shrinkA=0, shrinkB=0)
+    for i, words in enumerate(rows):
+        y, colour = -high * i - 0.1, COLOURS[6] if i == marked else INK
+        for column, (x, width, text) in enumerate(zip(left, wide, words, strict=True)):
+            ax.add_patch(
+                Rectangle(
+                    (x, y - 0.72),
+                    width,
+                    0.72,
+                    fc="#fbe9ec" if i == marked else "#eef3f8" if column == 0 else "white",
+                    ec=colour,
+                    lw=2 if i == marked else 1,
+                )
+            )
+            lines = textwrap.fill(text, int(width * 13.5))
+            ax.text(x + width / 2, y - 0.36, lines, ha="center", va="center", fontsize=8.5)
+        ax.annotate("", (left[1], y - 0.36), (left[0] + wide[0], y - 0.36), arrowprops=arrow)
+        ax.text(left[0] + wide[0] + 0.3, y - 0.32, "yes", ha="center", va="bottom", fontsize=9)
+        ax.annotate("", (left[2], y - 0.36), (left[1] + wide[1], y - 0.36), arrowprops=arrow)
+        ax.annotate("", (left[0] + 1.65, y - high), (left[0] + 1.65, y - 0.72), arrowprops=arrow)
+        ax.text(left[0] + 1.75, y - 0.86, "no", va="center", fontsize=9)
+    ax.text(left[0] + 1.65, -high * len(rows) - 0.15, "healthy", ha="center", va="top", weight="bold")
     return Picture(figure, caption)

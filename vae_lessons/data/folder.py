@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from vae_lessons.data.splits import Data, Split
 from vae_lessons.runtime import progress_bar, resolve_seed
-from vae_lessons.settings import plain, said, whole_number
+from vae_lessons.settings import plain, said, tensor, whole_number
 
 FORMATS = "PNG", "JPEG", "GIF", "WEBP", "BMP"
 ENDINGS = ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".bmp"
@@ -166,3 +166,26 @@ def _parts(y, share, seed, folder):
     return torch.tensor([i for i in order if i not in tested]), torch.tensor(
         [i for i in order if i in tested]
     )
+
+
+def save_pictures(x, path):
+    """Write images as PNG files 0000.png, 0001.png, ... into a folder, (N, C, H, W) -> Path.
+
+    C is 1 for grey or 3 for colour. Floating-point pixels are cut to [0, 1] and rounded to 256 levels:
+    `load_folder` gives the same image again if it is square and keeps its size. Files of the same names
+    are replaced. Raises TypeError or ValueError if x holds no such images, OSError if it cannot be written.
+    """
+    pixels = tensor("x", x).detach().cpu()
+    if pixels.ndim != 4 or pixels.shape[1] not in (1, 3) or 0 in pixels.shape:
+        raise ValueError(f"x must be (N, 1, H, W) or (N, 3, H, W), but it is {tuple(pixels.shape)}.")
+    if pixels.is_floating_point():
+        if not pixels.isfinite().all():
+            raise ValueError("x must be finite numbers, but some are NaN or infinite.")
+        pixels = (255 * pixels.float().clamp(0, 1)).round().byte()
+    elif pixels.dtype != torch.uint8:
+        raise TypeError(f"x must be uint8, 0 to 255, or floating point, 0 to 1, not {pixels.dtype}.")
+    folder = Path(path).expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, image in enumerate(pixels.permute(0, 2, 3, 1).numpy()):
+        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folder / f"{i:04d}.png")
+    return folder

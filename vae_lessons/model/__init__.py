@@ -1,6 +1,7 @@
 """x -> q(z|x) -> z -> p(x|z): the models, and files of them."""
 
 from vae_lessons.model.conditional import ConditionalVAE, condition
+from vae_lessons.model.convolutional import ConvolutionalVAE
 from vae_lessons.model.mlp import Posterior, TwoHeads, mlp
 from vae_lessons.model.saved import load_model, save_model
 from vae_lessons.model.vae import VAE, Autoencoder, Output
@@ -10,6 +11,7 @@ __all__ = [
     "VAE",
     "Autoencoder",
     "ConditionalVAE",
+    "ConvolutionalVAE",
     "Output",
     "Posterior",
     "TwoHeads",

@@ -9,13 +9,14 @@ from torch import nn
 
 from vae_lessons.files import written_whole
 from vae_lessons.model.conditional import ConditionalVAE
+from vae_lessons.model.convolutional import ConvolutionalVAE
 from vae_lessons.model.vae import VAE, Autoencoder
 from vae_lessons.model.vq import WordVAE
 from vae_lessons.runtime import resolve_device
 from vae_lessons.settings import said
 
 FORMAT, VERSION = "vae_lessons model", 2
-KINDS = {kind.__name__: kind for kind in (Autoencoder, VAE, ConditionalVAE, WordVAE)}
+KINDS = {kind.__name__: kind for kind in (Autoencoder, VAE, ConditionalVAE, ConvolutionalVAE, WordVAE)}
 PLAIN = (bool, int, float, str, type(None))  # what a file may hold that is read without running code
 
 

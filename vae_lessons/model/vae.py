@@ -46,7 +46,7 @@ class Autoencoder(nn.Module):
     ):
         super().__init__()
         self.latent = whole_number("latent", latent)
-        self.shape, hidden = _sizes("shape", shape), _sizes("hidden", hidden)
+        self.shape, hidden = sizes("shape", shape), sizes("hidden", hidden)
         self.likelihood = likelihood_named(likelihood, sigma)
         seed = resolve_seed(seed)
         self.settings = {
@@ -194,10 +194,11 @@ class VAE(Autoencoder):
         return self.picture(z.to(next(self.parameters()).dtype))
 
 
-def _sizes(name, sizes):
+def sizes(name, given):
+    """A tuple or list of whole numbers, at least 1, -> tuple of int. Raises ValueError on anything else."""
     try:
-        if not isinstance(sizes, (tuple, list)) or not sizes:
+        if not isinstance(given, (tuple, list)) or not given:
             raise ValueError
-        return tuple(whole_number(name, size) for size in sizes)
+        return tuple(whole_number(name, size) for size in given)
     except ValueError:
-        raise ValueError(f"{name} must be a tuple of whole numbers, at least 1, not {said(sizes)}.") from None
+        raise ValueError(f"{name} must be a tuple of whole numbers, at least 1, not {said(given)}.") from None
