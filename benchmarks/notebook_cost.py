@@ -50,13 +50,15 @@ def main():
     paths = [Path(name).resolve() for name in sys.argv[1:]] or sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
     print(machine())
     width = max(len(path.stem) for path in paths)
-    print(f"{'':{width}}  seconds  slowest cell     peak MB")
-    total = 0.0
+    print(f"{'':{width}}   words  lines  exercises  minutes  seconds  slowest cell     peak MB")
+    minutes, seconds_in_all = 0.0, 0.0
     for path in paths:
         seconds, slow, where, memory = cost(path)
-        total += seconds
-        print(f"{path.stem:{width}}  {seconds:7.1f}  {slow:6.1f} (no. {where:2})  {memory:7}", flush=True)
-    print(f"{'all':{width}}  {total:7.1f}")
+        words, lines, exercises, own = work(nbformat.read(path, as_version=4))
+        minutes, seconds_in_all = minutes + own, seconds_in_all + seconds
+        print(f"{path.stem:{width}}  {words:6}  {lines:5}  {exercises:9}  {own:7.0f}", end="")
+        print(f"  {seconds:7.1f}  {slow:6.1f} (no. {where:2})  {memory:7}", flush=True)
+    print(f"{'all':{width}}  {'':6}  {'':5}  {'':9}  {minutes:7.0f}  {seconds_in_all:7.1f}")
 
 
 if __name__ == "__main__":
