@@ -49,7 +49,7 @@ def losses_by_logsigmoid(real, fake):
 
 
 def losses_with_a_detached_critic(real, fake):
-    """A missing `.detach()` only costs time where gradients are cleared, and one that is there is no mistake."""
+    """Detaching for the critic is no mistake; not detaching only costs time where gradients are cleared."""
     return F.softplus(-real).mean() + F.softplus(fake.detach()).mean(), F.softplus(-fake).mean()
 
 

@@ -99,11 +99,12 @@ def fit_adversarial(
 
     `generator` is any module from codes to pictures, and `draw(n, generator)` gives n codes. In each step
     the critic, then the generator, takes one step of Adam (0.5, 0.9) down `gan_losses`; the learning rates
-    fall in a straight line to 0, or stay as they are if `falling` is False. To every `every`-th loss of the critic, `every * penalty / 2 * gradient_penalty` is
-    added, at real images. `critic` None is a `Critic`. `watch`, if given, is called with the number of
-    finished steps, from 0 on. The same seed gives the same numbers on one machine, and the caller's random
-    state is left as it was. KeyboardInterrupt keeps what was learned and returns. Raises ValueError or
-    TypeError if a setting or the data is invalid, FloatingPointError when a loss is no longer finite.
+    fall in a straight line to 0, or stay as they are if `falling` is False. To every `every`-th loss of the
+    critic, `every * penalty / 2 * gradient_penalty` is added, at real images. `critic` None is a `Critic`.
+    `watch`, if given, is called with the number of finished steps, from 0 on. The same seed gives the same
+    numbers on one machine, and the caller's random state is left as it was. KeyboardInterrupt keeps what was
+    learned and returns. Raises ValueError or TypeError if a setting or the data is invalid,
+    FloatingPointError when a loss is no longer finite.
     (Goodfellow et al. 2014; Mescheder et al. 2018; Karras et al. 2020, for `every`)
     """
     steps, batch, every = (

@@ -26,7 +26,7 @@ def centres():
 
 
 def ring(n, copies=5, seed=None):
-    """n points for each of some copies, independent of each other, int -> Data of (n, copies, 2), train and test.
+    """n points for each of some copies, independent of each other, int -> Data of (n, copies, 2).
 
     x = centre_k + 0.1 eps,  k one of eight with equal odds,  eps ~ N(0, I)
     """
@@ -65,7 +65,8 @@ def _near(points):
 class Copies(nn.Module):
     """C networks of the same sizes, none of which sees another, (B, C, sizes[0]) -> (B, C, sizes[-1]).
 
-    Their weights are stacked, so that one product of matrices serves all of them; ReLU between. They start as those of nn.Linear do.
+    Their weights are stacked, so that one product of matrices serves all of them; ReLU between.
+    They start as those of nn.Linear do.
     """
 
     def __init__(self, copies, *sizes):
@@ -161,6 +162,7 @@ def fit_ring_gan(data, steps=1_500, lr=1e-3, penalty=0.0, seed=None):
         critic,
         lr,
         every=1,
+        falling=False,
         device="cpu",
         seed=seed,
         progress=False,

@@ -151,8 +151,8 @@ def sharpness(x):
 
     sharpness = (sum of squared differences to the right and down) / (sum of x)
 
-    Blur lowers it; noise and hard edges raise it, so it is compared with that of real images: more is not better.
-    It is 0 where there is no ink. Raises ValueError on another shape or NaN.
+    Blur lowers it; noise and hard edges raise it, so it is compared with that of real images: more is not
+    better. It is 0 where there is no ink. Raises ValueError on another shape or NaN.
     """
     if finite_tensor("x", x).ndim != 4:
         raise ValueError(f"x must be (B, C, H, W), but it is {tuple(x.shape)}.")

@@ -40,14 +40,15 @@ consistent_average = Exercise(
         ),
         Mistake(
             "log_var term missing",
-            "the log-density has two terms, and the one in log_var is missing. It differs from image to image, "
-            "so it does not cancel: a narrow q has a high peak.",
+            "the log-density has two terms, and the one in log_var is missing. It differs "
+            "from image to image, so it does not cancel: a narrow q has a high peak.",
             COURSE,
             (lambda x, z, mu, log_var: _distance(z, mu, log_var, torch.exp).softmax(1) @ x,),
         ),
         Mistake(
             "standard deviation for variance",
-            "the squared distance is divided by the variance, exp(log_var), and not by the standard deviation.",
+            "the squared distance is divided by the variance, exp(log_var), and not by the standard "
+            "deviation.",
             PUBLIC,
             (
                 lambda x, z, mu, log_var: (
@@ -106,8 +107,8 @@ consistent_average = Exercise(
         ),
         Mistake(
             "one latent number at a time",
-            "a density of a vector is the product over its L numbers, so its logarithm is a sum. This takes a "
-            "mean over them.",
+            "a density of a vector is the product over its L numbers, so its logarithm is a sum. This "
+            "takes a mean over them.",
             NEAR,
             (
                 lambda x, z, mu, log_var: (_log_q(z, mu, log_var) / z.shape[1]).softmax(1) @ x,

@@ -4,8 +4,18 @@ import torch
 from torch.nn.functional import softplus
 
 from vae_lessons import adversarial
-from vae_lessons.check.engine import COURSE, NEAR, PUBLIC, Exercise, Mistake, no_answer, noise
-from vae_lessons.check.engine.facts import Fact
+from vae_lessons.check.engine import (
+    COURSE,
+    NEAR,
+    PUBLIC,
+    Exercise,
+    Fact,
+    Mistake,
+    gradient,
+    no_answer,
+    noise,
+    placed,
+)
 
 SIZES = (1, 1), (5, 5), (4, 7)
 
@@ -13,21 +23,23 @@ SIZES = (1, 1), (5, 5), (4, 7)
 def _observe(call, seed):
     for real_size, fake_size in SIZES:
         title = f"{real_size} real and {fake_size} drawn"
-        real = noise(real_size, seed=seed + real_size).mul(2).requires_grad_()
-        fake = noise(fake_size, seed=seed + 50 + fake_size).mul(2).requires_grad_()
+        real = placed(2 * noise(real_size, seed=seed + real_size)).requires_grad_()
+        fake = placed(2 * noise(fake_size, seed=seed + 50 + fake_size)).requires_grad_()
         losses = call.tensors(2, real, fake)
         if any(loss.numel() != 1 for loss in losses):
-            raise no_answer(
-                "Each loss must be one number, the mean over a batch, so that it can be minimised."
-            )
-        for name, loss in zip(("critic", "generator"), losses, strict=True):
-            yield Fact(f"the {name}'s loss with {title}", loss.reshape(()))
-            for of, logits in (("real", real), ("fake", fake)):
-                slope = None
-                if loss.requires_grad:
-                    (slope,) = torch.autograd.grad(loss.sum(), logits, retain_graph=True, allow_unused=True)
-                slope = torch.zeros_like(logits) if slope is None else slope
-                yield Fact(f"the slope of the {name}'s loss in {of} with {title}", slope)
+            raise no_answer("Each loss must be one number, the mean over a batch.")
+        # the critic's slope at what was drawn is left open: with or without `.detach()` is right
+        for name, loss, logits in zip(("critic", "generator"), losses, (real, fake), strict=True):
+            yield _fact(f"the {name}'s loss with {title}", loss.reshape(()))
+            (slope,) = gradient(loss.sum(), [logits])
+            yield _fact(f"the slope of the {name}'s loss with {title}", slope)
+
+
+def _fact(asked, value):
+    if value is None:
+        return Fact(asked, None)
+    value = value.detach().cpu().double()
+    return Fact(asked, value, 1e-4 * (1 + value.abs().nan_to_num(0, 0, 0)))
 
 
 def _both(critic, generator):
@@ -84,8 +96,8 @@ gan_losses = Exercise(
         ),
         Mistake(
             "generator's score detached",
-            "no gradient reaches `fake` through the generator's loss, so the generator learns nothing. What is "
-            "detached for the critic must not be detached here.",
+            "no gradient reaches `fake` through the generator's loss, so the generator learns nothing. What "
+            "is detached for the critic must not be detached here.",
             COURSE,
             (
                 _both(_critic, lambda r, f: _generator(r, f.detach())),
@@ -121,7 +133,8 @@ gan_losses = Exercise(
         ),
         Mistake(
             "generator's loss from real pictures",
-            "this is the loss of the generator computed from `real`, on which the generator has no influence.",
+            "this is the loss of the generator computed from `real`, on which the generator has no "
+            "influence.",
             NEAR,
             (
                 _both(_critic, lambda r, f: softplus(-r).mean()),
@@ -158,7 +171,7 @@ gan_losses = Exercise(
         ),
         Mistake(
             "raw logits",
-            "these are the losses of another game, with the logits themselves in place of their logarithms of "
+            "these are the losses of another game, with the logits themselves in place of logarithms of "
             "probabilities (Arjovsky et al. 2017). Here the cross-entropy is asked for.",
             NEAR,
             (
@@ -170,6 +183,6 @@ gan_losses = Exercise(
     hints=(
         "The critic is a classifier: label 1 for real pictures, 0 for drawn ones, and the cross-entropy.",
         "-log sigmoid(a) = softplus(-a), and -log(1 - sigmoid(a)) = softplus(a). Both take logits.",
-        "The generator wants its pictures to be taken for real: the cross-entropy of `fake` with the label 1.",
+        "The generator wants its pictures to pass for real: the cross-entropy of `fake` with the label 1.",
     ),
 )

@@ -4,8 +4,7 @@ import torch
 from torch.nn.functional import softplus
 
 from vae_lessons import adversarial
-from vae_lessons.check.engine import COURSE, NEAR, PUBLIC, Exercise, Mistake, noise
-from vae_lessons.check.engine.facts import Fact
+from vae_lessons.check.engine import COURSE, NEAR, PUBLIC, Exercise, Fact, Mistake, gradient, noise, placed
 
 SHAPES = (1, 3), (4, 2), (5, 1, 4, 3)
 
@@ -15,24 +14,29 @@ class _Smooth(torch.nn.Module):
 
     def __init__(self, size, seed):
         super().__init__()
-        self.one = torch.nn.Parameter(noise(size, 6, seed=seed) / 2)
-        self.two = torch.nn.Parameter(noise(6, seed=seed + 1))
+        self.one = torch.nn.Parameter(placed(noise(size, 6, seed=seed) / 2))
+        self.two = torch.nn.Parameter(placed(noise(6, seed=seed + 1)))
 
     def forward(self, x):
+        """The logit for each image, (B, *shape) -> (B,)."""
         return (x.flatten(1) @ self.one).tanh() @ self.two
 
 
 def _observe(call, seed):
     for shape in SHAPES:
-        x = noise(*shape, seed=seed + len(shape))
+        x = placed(noise(*shape, seed=seed + len(shape)))
         critic, title = _Smooth(x[0].numel(), seed + 10), f"images of shape {shape}"
         penalty = call.tensor(critic, x)
-        yield Fact(f"the penalty of {title}", penalty)
-        slope = [None]
-        if penalty.requires_grad:
-            slope = torch.autograd.grad(penalty.sum(), [critic.one], allow_unused=True)
-        slope = torch.zeros_like(critic.one) if slope[0] is None else slope[0]
-        yield Fact(f"how the penalty of {title} changes with the critic's weights", slope)
+        yield _fact(f"the penalty of {title}", penalty)
+        (slope,) = gradient(penalty.sum(), [critic.one])
+        yield _fact(f"how the penalty of {title} changes with the critic's weights", slope)
+
+
+def _fact(asked, value):
+    if value is None:
+        return Fact(asked, None)
+    value = value.detach().cpu().double()
+    return Fact(asked, value, 1e-4 * (1 + value.abs().nan_to_num(0, 0, 0)))
 
 
 def _slope(critic, x, create=True, score=lambda a: a):
@@ -61,7 +65,8 @@ gradient_penalty = Exercise(
         ),
         Mistake(
             "norm over dim 1 of an image",
-            "dimension 1 of an image is its channel. The slope's length is over all pixels: flatten(1) first.",
+            "dimension 1 of an image is its channel. The slope's length is over all pixels: "
+            "flatten(1) first.",
             PUBLIC,
             (
                 lambda critic, x: _slope(critic, x).square().sum(1).mean(),
@@ -70,8 +75,8 @@ gradient_penalty = Exercise(
         ),
         Mistake(
             "slope of a probability",
-            "this is the slope of the sigmoid, softplus or logarithm of the critic's answer. The penalty is on "
-            "the slope of the logit itself.",
+            "this is the slope of the sigmoid, softplus or logarithm of the critic's answer. The penalty is "
+            "on the slope of the logit itself.",
             COURSE,
             (
                 lambda critic, x: _squares(_slope(critic, x, score=lambda a: softplus(-a))).mean(),
@@ -100,8 +105,8 @@ gradient_penalty = Exercise(
         ),
         Mistake(
             "length of 1 wanted",
-            "this pulls the length towards 1, the penalty of another method (Gulrajani et al. 2017). R1 pulls "
-            "it towards 0.",
+            "this pulls the length towards 1, the penalty of another method (Gulrajani et al. 2017). R1 "
+            "pulls it towards 0.",
             PUBLIC,
             (lambda critic, x: (_squares(_slope(critic, x)).sqrt() - 1).square().mean(),),
         ),
@@ -148,7 +153,7 @@ gradient_penalty = Exercise(
         ),
     ),
     hints=(
-        "x = x.detach().requires_grad_() makes a leaf; torch.autograd.grad(critic(x).sum(), x, ...) gives slopes.",
+        "x = x.detach().requires_grad_() makes a leaf; torch.autograd.grad(critic(x).sum(), x) the slopes.",
         "create_graph=True keeps the graph of the slopes, so that the penalty can itself be differentiated.",
         "Square, flatten(1), sum over the pixels, then take the mean over the images.",
     ),
