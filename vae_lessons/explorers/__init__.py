@@ -12,10 +12,13 @@ from vae_lessons.explorers.importance import importance
 from vae_lessons.explorers.kl import kl
 from vae_lessons.explorers.latent import latent
 from vae_lessons.explorers.learn import learn
+from vae_lessons.explorers.peaks import peaks
 from vae_lessons.explorers.reparameterization import reparameterization
+from vae_lessons.explorers.sharpening import Moment, sharpening
 from vae_lessons.explorers.training import training
 
 __all__ = [
+    "Moment",
     "axes",
     "beta",
     "bound",
@@ -28,6 +31,8 @@ __all__ = [
     "kl",
     "latent",
     "learn",
+    "peaks",
     "reparameterization",
+    "sharpening",
     "training",
 ]

@@ -70,7 +70,7 @@ class Judge:
     def coverage(self, pictures, images, neighbours=5):
         """The share of real images that have a picture as near as their own neighbours, -> float.
 
-        An image is covered if one of `pictures` is nearer to it, in the judge's features, than its k-th nearest
+        In the features, an image is covered if one of `pictures` is nearer to it than its k-th nearest
         other real image, k = `neighbours`. As many other real images as there are `images` cover about
         1 - 2^-k of them. Raises ValueError if there are not more images than neighbours. (Naeem et al. 2020)
         """
