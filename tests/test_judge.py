@@ -111,3 +111,13 @@ def test_bad_input_is_one_sentence(judge, data):
     with pytest.raises(ValueError, match=r"^y must be one class for each of 600 pictures"):
         judge.agrees(data.test.x, data.test.y[:5])
     assert measures.Judge is Judge
+
+
+def test_real_images_cover_each_other_and_one_class_covers_a_tenth(judge, data):
+    x, others = data.test.x, data.train.x[:600]
+    assert judge.coverage(others, x) == pytest.approx(1 - 2**-5, abs=0.03)
+    assert judge.coverage(x, x) == 1
+    assert judge.coverage(others[data.train.y[:600] == 7], x) < 0.2
+    assert judge.coverage(torch.zeros_like(x), x) < 0.05
+    with pytest.raises(ValueError, match=r"^images must be more than 5"):
+        judge.coverage(x, x[:5])

@@ -123,6 +123,10 @@ MADE = {
     "grouped_bars": lambda: plots.grouped_bars(
         {"a": Z[:3, 0].abs(), "b": Z[:3, 1].abs()}, ("x", "y", "z"), "R^2", caption="Three pairs of bars."
     ),
+    "rings": lambda: plots.rings(
+        {"a": {"one": Z, "two": Z}, "b": {"one": 2 * Z, "two": Z}}, Z[:3], caption="Two rows of two clouds."
+    ),
+    "path": lambda: plots.path([1, 2, 3], [3, 2, 1], ["a", "", "b"], "x", "y", caption="A falling path."),
     "stacks": lambda: plots.stacks(
         {"N = 5": {1: (3, 2, 1), 4: (1, 1, 0)}},
         ("a", "b", "c"),

@@ -1092,3 +1092,28 @@ def flow_chart(rows, titles, marked=None, caption=""):
         ax.text(left[0] + 1.75, y - 0.86, "no", va="center", fontsize=9)
     ax.text(left[0] + 1.65, -high * len(rows) - 0.15, "healthy", ha="center", va="top", weight="bold")
     return Picture(figure, caption)
+
+
+def rings(rows, centres, caption=""):
+    """Points of models in rows, {name: {title: (N, 2)}}, with circles at centres (M, 2), -> Picture."""
+    count = max(len(row) for row in rows.values())
+    figure, made = axes(len(rows), count, size=(1.9, 2.1), sharex=True, sharey=True, squeeze=False)
+    for line, (name, row), colour in zip(made, rows.items(), (0, 6, 9, 4), strict=False):
+        for ax, (title, points) in zip(line, row.items(), strict=True):
+            ax.plot(*array(points).T, ".", color=COLOURS[colour], ms=2, alpha=0.6)
+            ax.plot(*array(centres).T, "o", mfc="none", mec=INK, ms=9, mew=0.8)
+            ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=(-2, 0, 2), yticks=(-2, 0, 2))
+            ax.set_title(title, fontsize=9)
+        line[0].set_ylabel(name)
+    return Picture(figure, caption)
+
+
+def path(x, y, names, xlabel, ylabel, caption=""):
+    """A path through points (N,), (N,), each with its name, or "", and both axes from 0 -> Picture."""
+    x, y = array(x), array(y)
+    figure, ax = axes(size=(5.2, 3.4))
+    ax.plot(x, y, "o-", color=COLOURS[0], ms=5)
+    for a, b, name in zip(x, y, names, strict=True):
+        ax.annotate(name, (a, b), (7, 5), textcoords="offset points")
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1.2 * x.max()), ylim=(0, 1.15 * y.max()))
+    return Picture(figure, caption)

@@ -15,11 +15,14 @@ from vae_lessons.explorers.kl import kl
 from vae_lessons.explorers.latent import latent
 from vae_lessons.explorers.learn import learn
 from vae_lessons.explorers.mixture import mixture
+from vae_lessons.explorers.peaks import peaks
 from vae_lessons.explorers.reparameterization import reparameterization
 from vae_lessons.explorers.sentence import sentence
+from vae_lessons.explorers.sharpening import Moment, sharpening
 from vae_lessons.explorers.training import training
 
 __all__ = [
+    "Moment",
     "axes",
     "bend",
     "beta",
@@ -35,7 +38,9 @@ __all__ = [
     "latent",
     "learn",
     "mixture",
+    "peaks",
     "reparameterization",
     "sentence",
+    "sharpening",
     "training",
 ]

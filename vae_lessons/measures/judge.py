@@ -67,6 +67,20 @@ class Judge:
         """
         return frechet_distance(self.features(pictures), self.features(images))
 
+    def coverage(self, pictures, images, neighbours=5):
+        """The share of real images that have a picture as near as their own neighbours, -> float.
+
+        In the features, an image is covered if one of `pictures` is nearer to it than its k-th nearest
+        other real image, k = `neighbours`. As many other real images as there are `images` cover about
+        1 - 2^-k of them. Raises ValueError if there are not more images than neighbours. (Naeem et al. 2020)
+        """
+        k, real = whole_number("neighbours", neighbours), self.features(images)
+        if len(real) <= k:
+            raise ValueError(f"images must be more than {k}, the neighbours, but there are {len(real)}.")
+        radius = torch.cdist(real, real).topk(k + 1, largest=False).values[:, k]  # the nearest is itself
+        nearest = torch.cdist(real, self.features(pictures)).amin(1)
+        return (nearest <= radius).double().mean().item()
+
 
 def frechet_distance(a, b):
     """The Fréchet distance of the Gaussians fitted to two sets of rows, (N, F), (M, F) -> float, in float64.

@@ -1,5 +1,6 @@
 """Pictures that a model draws -> numbers: whether they lie on the data, cover it, are told from it."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -142,3 +143,58 @@ def slant(x):
     dy = rows - (ink.sum(2) @ rows / mass)[:, None]
     shared = torch.einsum("bij,bi,bj->b", ink, dy, dx)
     return -(shared / torch.einsum("bij,bi->b", ink, dy**2).clamp(min=1e-9))
+
+
+@torch.no_grad()
+def sharpness(x):
+    """Squared differences of neighbouring pixels per unit of ink, (B, C, H, W) -> (B,).
+
+    sharpness = (sum of squared differences to the right and down) / (sum of x)
+
+    Blur lowers it; noise and hard edges raise it, so it is compared with that of real images: more is not
+    better. It is 0 where there is no ink. Raises ValueError on another shape or NaN.
+    """
+    if finite_tensor("x", x).ndim != 4:
+        raise ValueError(f"x must be (B, C, H, W), but it is {tuple(x.shape)}.")
+    steps = sum(x.diff(dim=dim).square().flatten(1).sum(1) for dim in (2, 3))
+    return steps / x.flatten(1).sum(1).clamp(min=1e-9)
+
+
+@torch.no_grad()
+def grey(x, margin=0.1):
+    """The share of pixels with ink that are neither light nor dark, (B, ...) -> (B,).
+
+    Ink is above `margin`, and grey between `margin` and 1 - margin. It is 0 where there is no ink. Raises
+    ValueError on NaN.
+    """
+    ink = finite_tensor("x", x).flatten(1) > margin
+    middle = ink & (x.flatten(1) < 1 - margin)
+    return middle.sum(1) / ink.sum(1).clamp(min=1)
+
+
+def pair_log_density(z, mu, log_var):
+    """log q(z_b|x_n) of each code under each image's Gaussian, (B, L), (N, L), (N, L) -> (B, N), in nats."""
+    away = (z[:, None] - mu).square() / log_var.exp()
+    return -0.5 * (away + log_var + math.log(2 * math.pi)).sum(-1)
+
+
+def consistent_average(x, z, mu, log_var):
+    """The mean of images, each weighed by its q at z, (N, D), (B, L), (N, L), (N, L) -> (B, D).
+
+    average_b = sum_n w_bn x_n,  w_bn = q(z_b|x_n) / sum_m q(z_b|x_m)
+
+    Of all pictures drawn from z, it has the least expected squared error, and the least cross-entropy, over
+    the images that z could have come from. The decoder is not asked. Raises ValueError on NaN.
+    (Bousquet et al. 2017; Rezende & Viola 2018)
+    """
+    for named in (("x", x), ("z", z), ("mu", mu), ("log_var", log_var)):
+        finite_tensor(*named)
+    return pair_log_density(z, mu, log_var).softmax(1) @ x
+
+
+def images_averaged(z, mu, log_var):
+    """How many images share each code, (B, L), (N, L), (N, L) -> (B,): 1 / sum_n w_bn^2, from 1 to N.
+
+    The weights are those of `consistent_average`. (Kong 1992, for the count)
+    """
+    return 1 / pair_log_density(z, mu, log_var).softmax(1).square().sum(1)
