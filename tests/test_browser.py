@@ -60,7 +60,7 @@ def calls(path):
     """The explorers that a notebook asks for, in order."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    return [name for text in code for name in re.findall(r"\bexplorers\.(\w+)\(", text)]
+    return [name for text in code for name in re.findall(r"\bexplorers\.([a-z]\w*)\(", text)]
 
 
 def name_of(root):

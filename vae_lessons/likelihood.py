@@ -188,11 +188,11 @@ def log_joint_grid(model, x, limit=6.0, points=301):
     line = torch.linspace(-limit, limit, points, dtype=x.dtype)
     grid = torch.cartesian_prod(line, line).flip(1).to(x.device)
     rows, zero = x.flatten(1), torch.zeros_like(grid)
-    fit = []
-    for z in grid.split(ROWS):
+    joint = log_density(grid, zero, zero).repeat(len(x), 1)
+    for z, part in zip(grid.split(ROWS), joint.split(ROWS, dim=1), strict=True):
         logits = model.decode(z.to(model.device)).to(x.device).flatten(1)
-        fit.append(rows @ logits.T - softplus(logits).sum(1))
-    return (torch.cat(fit, 1) + log_density(grid, zero, zero)).view(len(x), points, points)
+        part += rows @ logits.T - softplus(logits).sum(1)
+    return joint.view(len(x), points, points)
 
 
 def class_posterior(log_p, prior):
