@@ -3,13 +3,18 @@
 import ast
 import json
 import re
+import sys
 from itertools import pairwise
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from vae_lessons.instructor.lessons import lessons
 from vae_lessons.instructor.store import WIDGET_VIEW, clean
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from notebook_cost import work
 
 PATHS = lessons()
 IGNORED = "nbval-ignore-output"
@@ -124,6 +129,11 @@ def test_size(path, cells):
         assert sum(line.startswith(("import ", "from ")) for line in lines) <= 6
     for text in prose(cells):
         assert len(text.split()) <= 150, text
+
+
+def test_the_head_says_how_long_the_lesson_takes(path, cells):
+    stated = re.search(r"Time: (\d+)0 minutes\. Difficulty: ★{1,4}☆{0,3}\n", prose(cells)[0] + "\n")
+    assert abs(10 * int(stated[1]) - work(nbformat.read(path, 4))[3]) <= 8
 
 
 def test_a_prediction_comes_before_an_output_that_is_collapsed(cells):
