@@ -10,6 +10,7 @@ from vae_lessons import plots
 from vae_lessons.measures import nearest
 
 IMAGES = 500  # of each set are looked at
+FAR = 1.35  # draws lie so many times as far from the data as rebuilt images: too far
 
 
 class Step(NamedTuple):
@@ -92,11 +93,11 @@ STEPS = (
     Step(
         "draws off the data",
         "Are rebuilt images good, but draws from the prior are not?",
-        lambda n: n["off"] > 1.35,
+        lambda n: n["off"] > FAR,
         "Draws come from where there are few codes, or are not drawn as they should be.",
         "z from N(0, I), shown by model.picture. Fewer latent numbers, a larger sigma or beta. "
         "Or a mixture fitted to the codes (lesson 02).",
-        "draws {off:.2f} times as far from the data as rebuilt images",
+        f"draws {{off:.2f}} times as far from the data as rebuilt images, limit {FAR}",
     ),
     Step(
         "details missing",
