@@ -134,6 +134,8 @@ def test_size(path, cells):
 def test_the_head_says_how_long_the_lesson_takes(path, cells):
     stated = re.search(r"Time: (\d+)0 minutes\. Difficulty: ★{1,4}☆{0,3}\n", prose(cells)[0] + "\n")
     assert abs(10 * int(stated[1]) - work(nbformat.read(path, 4))[3]) <= 8
+    table = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
+    assert f"| {path.name[:2]} | {stated[1]}0 |" in table
 
 
 def test_a_prediction_comes_before_an_output_that_is_collapsed(cells):

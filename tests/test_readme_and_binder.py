@@ -32,7 +32,11 @@ def test_the_ten_lines_print_what_the_readme_says(capsys, monkeypatch):
 def test_links_and_pictures_exist():
     for target in re.findall(r"\]\(([^)]+)\)", README):
         if not target.startswith("http"):
-            assert (ROOT / target).exists(), target
+            path, _, anchor = target.partition("#")
+            assert (ROOT / path).exists(), target
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", (ROOT / path).read_text(encoding="utf-8"), flags=re.M)
+                assert anchor in [heading.lower().replace(" ", "-") for heading in headings], target
     assert (ROOT / "notebooks" / "00_start_here.ipynb").exists()
 
 
