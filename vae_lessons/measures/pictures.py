@@ -174,8 +174,8 @@ def grey(x, margin=0.1):
 
 def pair_log_density(z, mu, log_var):
     """log q(z_b|x_n) of each code under each image's Gaussian, (B, L), (N, L), (N, L) -> (B, N), in nats."""
-    away = (z[:, None] - mu).square() / log_var.exp()
-    return -0.5 * (away + log_var + math.log(2 * math.pi)).sum(-1)
+    away = (((one - mu).square() / log_var.exp()).sum(-1) for one in z)  # code by code, to spare memory
+    return -0.5 * (torch.stack(list(away)) + (log_var + math.log(2 * math.pi)).sum(-1))
 
 
 def consistent_average(x, z, mu, log_var):
