@@ -1113,7 +1113,8 @@ def path(x, y, names, xlabel, ylabel, caption=""):
     x, y = array(x), array(y)
     figure, ax = axes(size=(5.2, 3.4))
     ax.plot(x, y, "o-", color=COLOURS[0], ms=5)
-    for i, name in enumerate(names):  # the last one below its point, the others above theirs
-        ax.annotate(name, (x[i], y[i]), (7, -9 if i == len(x) - 1 else 5), textcoords="offset points")
+    heights = [5] * (len(x) - 1) + [-9]  # the last name below its point, the others above theirs
+    for a, b, name, height in zip(x, y, names, heights, strict=True):
+        ax.annotate(name, (a, b), (7, height), textcoords="offset points")
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1.2 * x.max()), ylim=(0, 1.15 * y.max()))
     return Picture(figure, caption)
